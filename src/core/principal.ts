@@ -1,0 +1,45 @@
+/**
+ * Who may call. Wire shapes are snake_case and used as they are: a stored record, the admin API's answer and
+ * the type are one thing with one set of names.
+ */
+
+/** 1–64 of letters, digits and `._@+-`, beginning with a letter or digit: it becomes part of Redis keys. */
+export const tenantNamePattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
+
+export type KeyStatus = 'active' | 'disabled' | 'revoked';
+
+export interface KeyRecord {
+  /** `key_` + 16 characters. Public: it may stand in logs. */
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly status: KeyStatus;
+  /** How the secret came about: made here, brought along, or named by `SLUICE_KEYS`. */
+  readonly origin: 'generated' | 'imported' | 'environment';
+  /** Public names of the models that it may use; null: all. */
+  readonly models: readonly string[] | null;
+  /** ISO 8601, UTC. */
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  /** When the newest secret was made; older ones live on until their overlap ends. */
+  readonly rotated_at: string | null;
+  /** Grows with every change. */
+  readonly revision: number;
+}
+
+export interface TenantRecord {
+  readonly name: string;
+  readonly status: 'active' | 'disabled';
+  readonly created_at: string;
+  readonly revision: number;
+}
+
+/** A checked caller. */
+export interface Principal {
+  readonly keyId: string;
+  readonly keyName: string;
+  readonly tenant: string;
+  /** null: every model. */
+  readonly models: ReadonlySet<string> | null;
+  readonly expiresAtMs: number;
+}
