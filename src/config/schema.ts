@@ -1,58 +1,123 @@
 /**
  * The one schema of the configuration. The YAML file has this shape; environment variables lie over it
- * (environment.ts). Names are snake_case with their unit last and are used as they are in the code.
+ * (environment.ts). Names are snake_case with their unit last and are used as they are in the code. A message
+ * of a rule reads `must …`, and what stands behind its `; ` becomes the remedy of the fault.
  */
+import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { tenantNamePattern } from '../core/principal.ts';
+
+const visible = /^[\x21-\x7e]+$/;
 
 const port = z.int().min(0).max(65_535);
 const name = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without spaces');
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' });
-const path = z.string().regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces');
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
+  .regex(visible, 'must be visible ASCII without spaces; take letters, digits, dots and dashes');
+/** A key or token that travels in a header. */
+const credential = z
+  .string()
+  .regex(visible, 'must be visible ASCII without spaces and line ends; copy it again');
+/** The router would read `:`, `*` and brackets as patterns, and a client could not send the rest unescaped. */
+const publicPath = z
+  .string()
+  .regex(
+    /^\/[A-Za-z0-9._~/-]*$/,
+    'must begin with / and hold only letters, digits and . _ ~ / -; write it as /predict, patterns are not supported',
+  );
+const upstreamPath = z
+  .string()
+  .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces; write it as /predict')
+  .refine((value) => !/[?#]/.test(value), 'must hold no ? or #; the query of the client is sent on');
+export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const variable = z
+  .string()
+  .regex(
+    variablePattern,
+    'must be the name of an environment variable; put the key into one and write its name here',
+  );
+
+function parseHttpUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url && /^https?:\/\//i.test(text) && /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+/** Paths such as /v1/models are put behind it, so it is kept without a slash at its end. */
+const baseUrl = z
+  .string()
+  .refine((text) => parseHttpUrl(text) !== undefined, {
+    error: 'must be an http:// or https:// address; write it as http://10.0.0.5:8000',
+    abort: true,
+  })
+  .refine((text) => !parseHttpUrl(text)?.username && !parseHttpUrl(text)?.password, {
+    error: 'must not hold a user name or password; put the key into a variable and name that in api_key_env',
+    abort: true,
+  })
+  .refine((text) => !/[?#]/.test(text), 'must hold no ? or #; leave them out')
+  .refine(
+    (text) => !/\/v1\/*$/.test(text),
+    'must not end in /v1; leave /v1 out, the gateway adds it to each path',
+  )
+  .overwrite((text) => text.replace(/\/+$/, ''));
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  if (isIP(address) === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIPv4(address) ? 32 : 128));
+}
+
+const network = z
+  .string()
+  .refine(isNetwork, 'must be an address or a network; write it as 10.0.0.7 or 10.0.0.0/8');
+
+const origin = z
+  .string()
+  .refine(
+    (text) => text === '*' || parseHttpUrl(text)?.origin === text,
+    'must be * or an origin; write it as https://app.example.com, without path and last slash',
+  );
+
+const timeoutFields = {
+  connect_ms: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .describe('To open a connection; a GPU server in the same network answers in one.'),
+  first_byte_ms: z
+    .int()
+    .min(10)
+    .max(3_600_000)
+    .describe('From sending the request to the first byte of the answer body; a long prompt takes its time.'),
+  idle_ms: z.int().min(10).max(3_600_000).describe('Between two pieces of an answer that has begun.'),
+  total_ms: z
+    .int()
+    .min(10)
+    .max(86_400_000)
+    .describe('The whole call; OpenAI clients give up after ten minutes themselves.'),
+};
 
 const timeouts = z
   .strictObject({
-    connect_ms: z
-      .int()
-      .min(10)
-      .max(60_000)
-      .default(2_000)
-      .describe('To open a connection; a GPU server in the same network answers in one.'),
-    first_byte_ms: z
-      .int()
-      .min(10)
-      .max(3_600_000)
-      .default(120_000)
-      .describe(
-        'From sending the request to the first byte of the answer body; a long prompt takes its time.',
-      ),
-    idle_ms: z
-      .int()
-      .min(10)
-      .max(3_600_000)
-      .default(60_000)
-      .describe('Between two pieces of an answer that has begun.'),
-    total_ms: z
-      .int()
-      .min(10)
-      .max(86_400_000)
-      .default(600_000)
-      .describe('The whole call; OpenAI clients give up after ten minutes themselves.'),
+    connect_ms: timeoutFields.connect_ms.default(2_000),
+    first_byte_ms: timeoutFields.first_byte_ms.default(120_000),
+    idle_ms: timeoutFields.idle_ms.default(60_000),
+    total_ms: timeoutFields.total_ms.default(600_000),
   })
   .describe('Time-outs of a call to the GPU server.');
 
+/** Without defaults: `.partial()` of the above would fill them in and hide the general values. */
+const timeoutDifferences = z.strictObject(timeoutFields).partial();
+
 const upstream = z.strictObject({
   name: name.describe('Stands in logs and metrics.'),
-  url: httpUrl.describe('Base address without /v1, such as http://10.0.0.5:8000.'),
+  url: baseUrl.describe('Base address without /v1, such as http://10.0.0.5:8000.'),
   api_key_env: variable
     .optional()
     .describe('Environment variable that holds the key that this server wants.'),
-  api_key: z.string().optional().describe('Set from UPSTREAM_API_KEY; in a file use api_key_env.'),
+  api_key: credential
+    .optional()
+    .describe('Filled in from api_key_env or UPSTREAM_API_KEY; it never stands in a file.'),
   discover: z
     .boolean()
     .default(false)
@@ -60,9 +125,11 @@ const upstream = z.strictObject({
 });
 
 const model = z.strictObject({
-  name: name.describe('The public name.'),
+  name: name
+    .refine((text) => text !== '*', 'must not be *; put * into the aliases of the model that it stands for')
+    .describe('The public name.'),
   aliases: z
-    .array(z.union([name, z.literal('*')]))
+    .array(name)
     .default([])
     .describe('Other names that clients may send; * stands for any name that no other model has.'),
   upstreams: z.array(name).min(1).describe('The servers of its pool, by name.'),
@@ -78,30 +145,31 @@ const model = z.strictObject({
     .max(100_000_000)
     .optional()
     .describe('Tokens of prompt and answer together; shown in /v1/models.'),
-  timeouts: timeouts.partial().optional().describe('Differences from the general time-outs.'),
+  timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });
 
 const route = z.strictObject({
-  path: path.describe('The public path, such as /predict.'),
+  path: publicPath.describe('The public path, such as /predict.'),
   methods: z
     .array(z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']))
     .min(1)
-    .default(['POST']),
+    .default(['POST'])
+    .describe('What it answers; all others get 405.'),
   upstream: name.describe('The server that answers it.'),
-  upstream_path: path.optional().describe('Its path there; default: the same.'),
+  upstream_path: upstreamPath.optional().describe('Its path there; default: the same.'),
   body_limit_bytes: z.int().min(1).max(1_000_000_000).optional().describe('Default: that of the listener.'),
   body_schema: z
     .record(z.string(), z.unknown())
     .optional()
     .describe('JSON Schema that a body must fit; refused with 400 before the server sees it.'),
-  timeouts: timeouts.partial().optional(),
+  timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });
 
 export const configSchema = z.strictObject({
   listen: z
     .strictObject({
-      host: z.string().min(1).default('0.0.0.0'),
-      port: port.default(8080),
+      host: z.string().min(1).default('0.0.0.0').describe('Address of the public listener.'),
+      port: port.default(8080).describe('0: any free one.'),
       body_limit_bytes: z
         .int()
         .min(1024)
@@ -123,19 +191,19 @@ export const configSchema = z.strictObject({
         .describe(
           'Idle connections; longer than the balancer keeps them (nginx: 60 s), or it meets a closed one.',
         ),
-      trusted_proxies: z
-        .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
-        .default([])
-        .describe('Addresses whose X-Forwarded-For is believed.'),
+      trusted_proxies: z.array(network).default([]).describe('Addresses whose X-Forwarded-For is believed.'),
     })
     .prefault({}),
   admin: z
     .strictObject({
-      host: z.string().min(1).default('127.0.0.1'),
-      port: port.default(8081),
-      token: z
+      host: z
         .string()
-        .min(16, 'must be at least 16 characters')
+        .min(1)
+        .default('127.0.0.1')
+        .describe('Address of the admin listener; it never has to be on the internet.'),
+      port: port.default(8081).describe('0: any free one.'),
+      token: credential
+        .min(16, 'must be at least 16 characters; make one with: openssl rand -hex 32')
         .optional()
         .describe('Bearer for /admin; without it the admin API is off. Set from SLUICE_ADMIN_TOKEN.'),
     })
@@ -146,12 +214,13 @@ export const configSchema = z.strictObject({
         .string()
         .regex(
           /^rediss?(\+sentinel|\+cluster)?:\/\/./,
-          'must be redis://, rediss://, redis+sentinel:// or redis+cluster://',
+          'must be a Redis address; begin it with redis://, rediss://, redis+sentinel:// or redis+cluster://',
         )
-        .default('redis://127.0.0.1:6379'),
+        .default('redis://127.0.0.1:6379')
+        .describe('A password comes with REDIS_URL or REDIS_URL_FILE, never in the file.'),
       prefix: z
         .string()
-        .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -')
+        .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -; write it as sluice')
         .default('sluice')
         .describe('Begins every key, so that two installations can share a server.'),
       command_timeout_ms: z
@@ -188,8 +257,18 @@ export const configSchema = z.strictObject({
       environment: z
         .array(
           z.strictObject({
-            tenant: z.string().regex(tenantNamePattern, 'must be 1 to 64 letters, digits or ._@+-'),
-            key: z.string().regex(/^[\x21-\x7e]{8,256}$/, 'must be 8 to 256 visible ASCII characters'),
+            tenant: z
+              .string()
+              .regex(
+                tenantNamePattern,
+                'must be 1 to 64 letters, digits or ._@+-, beginning with a letter or digit; rename the tenant',
+              ),
+            key: z
+              .string()
+              .regex(
+                /^[\x21-\x7e]{8,256}$/,
+                'must be 8 to 256 visible ASCII characters; make one with: openssl rand -hex 24',
+              ),
           }),
         )
         .default([])
@@ -204,7 +283,7 @@ export const configSchema = z.strictObject({
   caps: z
     .strictObject({
       n: z.int().min(1).max(1024).default(16).describe('Choices per request.'),
-      max_tokens: z.int().min(1).max(100_000_000).default(1_000_000),
+      max_tokens: z.int().min(1).max(100_000_000).default(1_000_000).describe('Tokens of an answer.'),
       stop: z.int().min(0).max(1024).default(16).describe('Stop sequences.'),
       logprobs: z.int().min(0).max(1_000).default(20).describe('Alternatives per token.'),
     })
@@ -213,21 +292,45 @@ export const configSchema = z.strictObject({
   media: z
     .strictObject({
       allowed_hosts: z
-        .array(z.string().regex(/^[A-Za-z0-9.-]+(:\d+)?$/, 'must be a host name, with a port where needed'))
+        .array(
+          z
+            .string()
+            .regex(
+              /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/,
+              'must be a host; write it as images.example.com, or with a port as 10.0.0.9:9000 or [fd00::9]:9000',
+            ),
+        )
         .default([])
-        .describe('Hosts from which images named by address are fetched; all others are refused.'),
-      fetch_timeout_ms: z.int().min(100).max(60_000).default(5_000),
-      fetch_limit_bytes: z.int().min(1024).max(100_000_000).default(10_000_000),
-      fetch_count_max: z.int().min(1).max(100).default(10).describe('Addresses in one request.'),
+        .describe(
+          'Hosts from which images named by address are fetched; all others are refused. Without a port: 80 and 443. A name must lead to public addresses only; an inside host is listed by its IP address.',
+        ),
+      fetch_timeout_ms: z
+        .int()
+        .min(100)
+        .max(60_000)
+        .default(5_000)
+        .describe('All images of a request together, redirects included.'),
+      fetch_limit_bytes: z
+        .int()
+        .min(1024)
+        .max(100_000_000)
+        .default(10_000_000)
+        .describe('All images of a request together; each is held in memory.'),
+      fetch_count_max: z.int().min(1).max(100).default(10).describe('Different addresses in one request.'),
     })
     .prefault({}),
   cors: z
     .strictObject({
       origins: z
-        .array(z.union([z.literal('*'), z.url({ protocol: /^https?$/ })]))
+        .array(origin)
         .default([])
         .describe('Web pages that may call; * for all. Empty: CORS is off.'),
-      max_age_seconds: z.int().min(0).max(86_400).default(600),
+      max_age_seconds: z
+        .int()
+        .min(0)
+        .max(86_400)
+        .default(600)
+        .describe('How long a browser may keep the answer to its preflight.'),
     })
     .prefault({}),
   drain: z
@@ -248,7 +351,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   log: z
     .strictObject({
-      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .default('info')
+        .describe('The least that is written.'),
       file: z.string().min(1).optional().describe('Default: standard output. Opened anew on SIGHUP.'),
     })
     .prefault({}),

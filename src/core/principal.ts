@@ -9,7 +9,7 @@ export const tenantNamePattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
 export type KeyStatus = 'active' | 'disabled' | 'revoked';
 
 export interface KeyRecord {
-  /** `key_` + 16 characters. Public: it may stand in logs. */
+  /** `key_` + 12 characters. Public: it may stand in logs. */
   readonly id: string;
   readonly tenant: string;
   readonly name: string;

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { KeyStore } from '../admission/key-store.ts';
+import type { Logger } from '../telemetry/log.ts';
+import type { Health } from '../upstream/upstream.ts';
+import { answerBrokenHttp, answerFaults, answerUnknownPath } from './answers.ts';
+import { demandToken } from './authorization.ts';
+import { importRoutes } from './import.ts';
+import { keyRoutes } from './keys.ts';
+import { watchMethods } from './methods.ts';
+import { probeRoutes, type Readiness } from './probes.ts';
+import { tenantRoutes } from './tenants.ts';
+import { compileZod } from './validation.ts';
+
+/** A GPU server as this gateway last saw it. */
+export interface UpstreamReport {
+  readonly name: string;
+  /** Without credentials. */
+  readonly url: string;
+  readonly status: Health;
+  /** Calls of this gateway that it is working on. */
+  readonly in_flight: number;
+  /** Public names of the models that it serves. */
+  readonly models: readonly string[];
+}
+
+export interface AdminDependencies {
+  /** Undefined: /admin/* is off. */
+  readonly token: string | undefined;
+  readonly keys: KeyStore;
+  readonly log: Logger;
+  /** Wall clock in milliseconds; default: this machine's. */
+  now?(): number;
+  readiness(): Readiness;
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  upstreams(): readonly UpstreamReport[];
+}
+
+const BODY_LIMIT_BYTES = 1_000_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** The admin listener: probes and metrics, open to whoever reaches it, and the admin API behind its token. */
+export function createAdminApp(dependencies: AdminDependencies): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Node looks at connections only every 30 s unless told.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
+    },
+    frameworkErrors: answerFaults(dependencies.log),
+    clientErrorHandler: answerBrokenHttp,
+  });
+  app.removeContentTypeParser('text/plain');
+  app.setErrorHandler(answerFaults(dependencies.log));
+  app.setNotFoundHandler(answerUnknownPath);
+  app.setValidatorCompiler(compileZod);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
+  });
+
+  app.register(async (scope) => {
+    const refuseOtherMethods = watchMethods(scope);
+    probeRoutes(scope, dependencies);
+    refuseOtherMethods();
+  });
+  app.register(adminApi(dependencies), { prefix: '/admin' });
+  return app;
+}
+
+function adminApi(dependencies: AdminDependencies) {
+  return async (scope: FastifyInstance): Promise<void> => {
+    // Before everything else of this scope, so that a path is not even found without the token.
+    scope.addHook('onRequest', demandToken(dependencies.token, dependencies.log));
+    scope.setNotFoundHandler(answerUnknownPath);
+
+    const refuseOtherMethods = watchMethods(scope);
+    keyRoutes(scope, dependencies);
+    tenantRoutes(scope, dependencies);
+    scope.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));
+    await scope.register(importRoutes(dependencies));
+    refuseOtherMethods();
+  };
+}

@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify';
+import type { Health } from '../upstream/upstream.ts';
+
+export interface Readiness {
+  /** Whether a balancer should send requests here: false before the first contact with Redis and in the drain. */
+  readonly ready: boolean;
+  readonly detail: {
+    readonly gateway: 'starting' | 'ok' | 'draining';
+    readonly redis: 'connecting' | 'ok' | 'degraded';
+    /** By name. */
+    readonly upstreams: Readonly<Record<string, Health>>;
+  };
+}
+
+interface Probes {
+  readiness(): Readiness;
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** For supervisors, balancers and Prometheus. */
+export function probeRoutes(app: FastifyInstance, probes: Probes): void {
+  app.get('/live', async () => ({ status: 'alive' }));
+
+  app.get('/ready', async (_request, reply) => {
+    const { ready, detail } = probes.readiness();
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', ...detail });
+  });
+
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await probes.metrics();
+    return reply.type(contentType).send(text);
+  });
+}

@@ -1,0 +1,107 @@
+/** What the admin API takes. Strict: a field that is not built is refused, never ignored. */
+import { z } from 'zod';
+import { utcDate } from '../admission/key-fields.ts';
+import { tenantNamePattern } from '../core/principal.ts';
+
+const tenantName = z
+  .string()
+  .regex(tenantNamePattern, 'must be 1 to 64 letters, digits or ._@+-, beginning with a letter or digit');
+
+const keyName = z
+  .string()
+  .min(1, 'must not be empty')
+  .max(128, 'must be at most 128 characters')
+  // Names are shown on terminals and pages: no control, direction or line-breaking characters.
+  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, 'must not hold control characters')
+  .describe('For people; need not be unique.');
+
+const models = z
+  .array(z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 visible ASCII characters'), {
+    error: 'must be a list of model names, or null for all; limits by model are not supported yet',
+  })
+  .min(1, 'must name at least one model; null allows all')
+  .max(1_000)
+  .nullable()
+  .describe('Public names of the models that the key may use; null: all.');
+
+const expiresAt = z
+  .string()
+  .refine((text) => utcDate(text) !== undefined, 'must be ISO 8601, such as 2030-01-31T12:00:00Z')
+  .nullable()
+  .describe('ISO 8601, in UTC where it names no zone; null: never.');
+
+export const createKeyBody = z.strictObject({
+  tenant: tenantName.describe('Made on the way when it is new.'),
+  name: keyName,
+  models: models.default(null),
+  expires_at: expiresAt.default(null),
+});
+
+export const updateKeyBody = z
+  .strictObject({
+    name: keyName,
+    models,
+    expires_at: expiresAt,
+    status: z.enum(['active', 'disabled']).describe('To revoke a key for good, DELETE it.'),
+  })
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, {
+    error: 'Give at least one of name, models, expires_at, status.',
+  });
+
+export const rotateKeyBody = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(31 * 86_400)
+      .default(86_400)
+      .describe('How long the old secret goes on working; 0: it ends at once.'),
+  })
+  .prefault({});
+
+export const pageQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, 'must be 1 to 1000')
+    .transform(Number)
+    .refine((limit) => limit <= 1_000, 'must be 1 to 1000')
+    .prefault('100'),
+  cursor: z.string().min(1).max(512).optional().describe('`next_cursor` of the page before.'),
+});
+
+export const keysQuery = pageQuery.extend({ tenant: tenantName.optional() });
+
+export const keyPath = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9_]{1,64}$/) });
+export const tenantPath = z.strictObject({ name: tenantName });
+
+export const updateTenantBody = z.strictObject({ status: z.enum(['active', 'disabled']) });
+
+const prefix = z
+  .string()
+  .regex(/^[\x21-\x7e]{2,64}$/, 'must be 2 to 64 visible ASCII characters')
+  .describe('What every imported key begins with.');
+const length = z.int().min(8).max(256).describe('How long every imported key is.');
+
+/** Rows come as text; their form stands in the query. */
+export const importQuery = z.strictObject({
+  prefix: prefix.optional(),
+  length: z
+    .string()
+    .regex(/^\d{1,3}$/, 'must be 8 to 256')
+    .transform(Number)
+    .pipe(length)
+    .optional(),
+});
+
+export const importBody = z.strictObject({
+  form: z.union([z.strictObject({ prefix }), z.strictObject({ length })], {
+    error: 'must be {"prefix": …} or {"length": …}: what all the keys have in common',
+  }),
+  rows: z.array(z.record(z.string(), z.unknown()), 'must be a list of objects').min(1),
+});
+
+export const importText = z
+  .string('must not be empty')
+  .min(1, 'must not be empty')
+  .describe('One key a line; CSV names its columns in the first one.');

@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify';
+import type { KeyStore } from '../admission/key-store.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { sendRefusal } from './answers.ts';
+import { writeJournal } from './journal.ts';
+import { pageQuery, tenantPath, updateTenantBody } from './schemas.ts';
+import type { ZodTypes } from './validation.ts';
+
+/** `/v1/tenants`. A tenant is made on the way when a key names it for the first time. */
+export function tenantRoutes(app: FastifyInstance, { keys, log }: { keys: KeyStore; log: Logger }): void {
+  const routes = app.withTypeProvider<ZodTypes>();
+  const journal = writeJournal(log);
+
+  routes.get('/v1/tenants', { schema: { querystring: pageQuery } }, async (request, reply) => {
+    const result = await keys.listTenants(request.query);
+    if (!result.ok) return sendRefusal(reply, result.refusal);
+    return { object: 'list', data: result.tenants, next_cursor: result.next_cursor };
+  });
+
+  routes.get('/v1/tenants/:name', { schema: { params: tenantPath } }, async (request, reply) => {
+    const result = await keys.getTenant(request.params.name);
+    return result.ok ? result.tenant : sendRefusal(reply, result.refusal);
+  });
+
+  const update = { params: tenantPath, body: updateTenantBody };
+  routes.patch('/v1/tenants/:name', { schema: update }, async (request, reply) => {
+    const { name } = request.params;
+    const { status } = request.body;
+    const result = await keys.setTenantStatus(name, status);
+    journal(request, 'tenant.update', result, { tenant: name, status });
+    return result.ok ? result.tenant : sendRefusal(reply, result.refusal);
+  });
+}

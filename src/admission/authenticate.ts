@@ -1,0 +1,147 @@
+/** Who is calling? A key that was seen lately is answered from memory, at once; Redis is asked for others only. */
+import type { Config } from '../config/schema.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { parseInvalidation } from '../redis/key-records.ts';
+import { keyTable } from '../redis/key-table.ts';
+import type { Subscription } from '../redis/subscription.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { environmentKeys } from './environment-keys.ts';
+import { ForeignForms } from './foreign-forms.ts';
+import type { CachedKey } from './key-cache.ts';
+import { type KeyDigest, keyDigest } from './key-digest.ts';
+import { generatedKeyId, KEY_PREFIX, presentableKeyPattern } from './key-format.ts';
+import { KeyMemory } from './key-memory.ts';
+import { invalidKey, keyCannotBeChecked, missingKey } from './key-refusals.ts';
+import type { Verdict } from './verdict.ts';
+
+export type { Verdict } from './verdict.ts';
+
+/**
+ * Where the answer came from: `memory`; `grace` (memory, because Redis is away); `redis`; `unseen` (refused
+ * without asking: missing or malformed); `unavailable` (Redis is away and the key is not known here).
+ */
+export type LookupOutcome = 'memory' | 'grace' | 'redis' | 'unseen' | 'unavailable';
+
+export interface Authenticator {
+  /**
+   * A promise only when Redis has to be asked.
+   * @param presented as `presentedKey` returns it
+   * @param address of the caller
+   * @param nowMs wall clock
+   */
+  authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
+  /** Begins to listen for changes. Works before Redis is there. */
+  start(): void;
+  stop(): void;
+}
+
+interface AuthenticatorParts {
+  readonly redis: RedisConnection;
+  readonly config: Pick<Config, 'keys' | 'secret'>;
+  readonly log: Logger;
+  /** Called once for each call of `authenticate`, on the hot path. */
+  readonly onLookup?: (outcome: LookupOutcome) => void;
+}
+
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
+  return new CachingAuthenticator(parts);
+}
+
+class CachingAuthenticator implements Authenticator {
+  readonly #parts: AuthenticatorParts;
+  readonly #digestOf: KeyDigest;
+  readonly #environment: ReadonlyMap<string, unknown>;
+  readonly #memory: KeyMemory;
+  readonly #forms: ForeignForms;
+  #subscription: Subscription | undefined;
+  #formsTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: AuthenticatorParts) {
+    const { redis, config, log } = parts;
+    const table = keyTable(redis);
+    const digestOf = keyDigest(config.secret);
+    const environment = environmentKeys(config.keys.environment, digestOf);
+    this.#parts = parts;
+    this.#digestOf = digestOf;
+    this.#environment = environment;
+    this.#memory = new KeyMemory({ table, limits: config.keys, environment, log });
+    this.#forms = new ForeignForms(table, log);
+  }
+
+  start(): void {
+    const { redis, config } = this.#parts;
+    this.#subscription = redis.subscribe(redis.keys.invalidations(), {
+      subscribed: () => this.#doubtEverything(),
+      received: (message) => this.#changed(message),
+    });
+    this.#formsTimer = setInterval(() => this.#forms.load(), config.keys.cache_seconds * 1_000).unref();
+  }
+
+  stop(): void {
+    this.#subscription?.close();
+    clearInterval(this.#formsTimer);
+  }
+
+  authenticate(presented: string | undefined, _address: string, nowMs: number): Verdict | Promise<Verdict> {
+    if (presented === undefined) return this.#refuse('unseen', missingKey);
+    if (!presentableKeyPattern.test(presented)) return this.#refuse('unseen', invalidKey('malformed'));
+    const digest = this.#digestOf(presented);
+    const recalled = this.#memory.recall(digest, nowMs);
+    if (recalled === 'unknown') return this.#refuse('memory', unknownKey(presented));
+    return recalled ? this.#admit('memory', recalled, nowMs) : this.#ifWorthAsking(presented, digest, nowMs);
+  }
+
+  /** A key with a wrong checksum, or of a form that no import has declared, never reaches Redis. */
+  #ifWorthAsking(presented: string, digest: string, nowMs: number): Verdict | Promise<Verdict> {
+    const worth = this.#environment.has(digest) || this.#isOfKnownForm(presented);
+    if (worth) return this.#ask(presented, digest, nowMs);
+    if (worth === false) return this.#refuse('unseen', invalidKey('malformed'));
+    return this.#forms.load().then(() => {
+      if (this.#forms.match(presented) !== undefined) return this.#ifWorthAsking(presented, digest, nowMs);
+      return this.#refuse('unavailable', keyCannotBeChecked('forms of imported keys are not known yet'));
+    });
+  }
+
+  /** Undefined: the forms have not been read yet. */
+  #isOfKnownForm(presented: string): boolean | undefined {
+    if (presented.startsWith(KEY_PREFIX)) return generatedKeyId(presented) !== undefined;
+    return this.#forms.match(presented);
+  }
+
+  async #ask(presented: string, digest: string, nowMs: number): Promise<Verdict> {
+    const fetched = await this.#memory.fetch(digest, nowMs);
+    if (fetched === 'unknown') return this.#refuse('redis', unknownKey(presented));
+    if ('digest' in fetched) return this.#admit('redis', fetched, nowMs);
+    return this.#refuse('unavailable', fetched);
+  }
+
+  /** Expiry is checked on every call. */
+  #admit(source: 'memory' | 'redis', known: CachedKey, nowMs: number): Verdict {
+    this.#parts.onLookup?.(known.retryAtMs > 0 ? 'grace' : source);
+    return nowMs < known.endsAtMs ? known.verdict : known.verdictAfterEnd;
+  }
+
+  #refuse(outcome: LookupOutcome, refusal: Refusal): Verdict {
+    this.#parts.onLookup?.(outcome);
+    return { ok: false, refusal };
+  }
+
+  #changed(message: string): void {
+    const change = parseInvalidation(message);
+    if (change === undefined) this.#doubtEverything();
+    else if (change.kind === 'forms') void this.#forms.load();
+    else this.#memory.forget(change);
+  }
+
+  /** Messages were missed, or one was not understood. */
+  #doubtEverything(): void {
+    this.#memory.doubtEverything();
+    void this.#forms.load();
+  }
+}
+
+function unknownKey(presented: string): Refusal {
+  const keyId = generatedKeyId(presented);
+  return invalidKey(keyId ? `unknown ${keyId}` : 'unknown');
+}

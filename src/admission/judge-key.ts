@@ -1,0 +1,55 @@
+/** From a record to the verdict on whoever presents one of its secrets. Pure. */
+import type { Principal } from '../core/principal.ts';
+import type { StoredKey } from '../redis/key-records.ts';
+import type { FoundKey } from '../redis/key-table.ts';
+import type { CachedKey } from './key-cache.ts';
+import { invalidKey } from './key-refusals.ts';
+import type { Verdict } from './verdict.ts';
+
+/** @param graceMs how long the record may serve while Redis is away */
+export function judgeKey(found: FoundKey, digest: string, askedAtMs: number, graceMs: number): CachedKey {
+  const { stored } = found;
+  const expiresAtMs = endMs(stored.expires_at);
+  const supersededAtMs = endMs(stored.secrets.find((secret) => secret.digest === digest)?.not_after ?? null);
+  const refused = whyRefused(found, digest);
+  return {
+    digest,
+    keyId: stored.id,
+    tenant: stored.tenant,
+    verdict: refused ? refuse(refused, stored) : { ok: true, principal: principalOf(stored, expiresAtMs) },
+    endsAtMs: Math.min(expiresAtMs, supersededAtMs),
+    verdictAfterEnd: refuse(expiresAtMs <= supersededAtMs ? 'expired' : 'superseded', stored),
+    fetchedAtMs: askedAtMs,
+    graceMs,
+    retryAtMs: 0,
+    stale: false,
+    used: false,
+  };
+}
+
+function whyRefused({ stored, tenant }: FoundKey, digest: string): string | undefined {
+  if (stored.status !== 'active') return stored.status;
+  // The pointer led here, but the record decides which secrets it has.
+  if (!stored.secrets.some((secret) => secret.digest === digest)) return 'superseded';
+  return tenant?.status === 'disabled' ? 'tenant disabled' : undefined;
+}
+
+function refuse(reason: string, stored: StoredKey): Verdict {
+  return { ok: false, refusal: invalidKey(`${reason} ${stored.id}`) };
+}
+
+function principalOf(stored: StoredKey, expiresAtMs: number): Principal {
+  return {
+    keyId: stored.id,
+    keyName: stored.name,
+    tenant: stored.tenant,
+    models: stored.models === null ? null : new Set(stored.models),
+    expiresAtMs,
+  };
+}
+
+/** A date that cannot be read has passed: doubt never lengthens the life of a key. */
+function endMs(date: string | null): number {
+  if (date === null) return Number.POSITIVE_INFINITY;
+  return Date.parse(date) || 0;
+}

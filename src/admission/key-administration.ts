@@ -1,0 +1,76 @@
+/** What can be done to keys and tenants, and how it may end. */
+import type { Refusal } from '../core/errors.ts';
+import type { KeyRecord, TenantRecord } from '../core/principal.ts';
+import type { ForeignForm } from '../redis/key-records.ts';
+import type { ImportedRow, ImportRow } from './key-import.ts';
+
+export type { ForeignForm } from '../redis/key-records.ts';
+export type { ImportedRow, ImportRow } from './key-import.ts';
+
+export type KeyResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly refusal: Refusal };
+
+export interface NewKey {
+  readonly tenant: string;
+  readonly name: string;
+  /** Public names; null: every model. */
+  readonly models: readonly string[] | null;
+  /** ISO 8601. */
+  readonly expires_at: string | null;
+}
+
+/** Absent fields stay as they are. */
+export interface KeyChanges {
+  readonly name?: string | undefined;
+  readonly models?: readonly string[] | null | undefined;
+  readonly expires_at?: string | null | undefined;
+  readonly status?: 'active' | 'disabled' | undefined;
+}
+
+export interface Page {
+  /** 1–1,000. */
+  readonly limit: number;
+  /** `next_cursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface IssuedKey {
+  readonly record: KeyRecord;
+  /** The key itself, which nobody can show again. */
+  readonly secret: string;
+}
+
+/**
+ * Refusals: `not_found`, `invalid_parameter`, `conflict`, and `store_unavailable` (within 500 ms) after which a
+ * change may or may not have been made. A change holds on every replica within a second.
+ */
+export interface KeyStore {
+  create(wanted: NewKey): Promise<KeyResult<IssuedKey>>;
+  get(id: string): Promise<KeyResult<{ readonly record: KeyRecord }>>;
+  /** Oldest first; a page may be shorter than its limit although more follow. */
+  list(
+    page: Page & { readonly tenant?: string | undefined },
+  ): Promise<KeyResult<{ readonly records: readonly KeyRecord[]; readonly next_cursor: string | null }>>;
+  update(id: string, changes: KeyChanges): Promise<KeyResult<{ readonly record: KeyRecord }>>;
+  /** The secret so far works for `overlap_seconds` more: 86,400 if not given, 0 ends it at once. */
+  rotate(
+    id: string,
+    options?: { readonly overlap_seconds?: number | undefined },
+  ): Promise<KeyResult<IssuedKey>>;
+  /** For good. */
+  revoke(id: string): Promise<KeyResult<{ readonly record: KeyRecord }>>;
+  /** A row that is refused does not stop the others. The form is declared for all replicas. */
+  importKeys(
+    rows: readonly ImportRow[],
+    form: ForeignForm,
+  ): Promise<KeyResult<{ readonly rows: readonly ImportedRow[] }>>;
+  /** By name. */
+  listTenants(
+    page: Page,
+  ): Promise<KeyResult<{ readonly tenants: readonly TenantRecord[]; readonly next_cursor: string | null }>>;
+  getTenant(name: string): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
+  /** `disabled` refuses every key of the tenant. */
+  setTenantStatus(
+    name: string,
+    status: TenantRecord['status'],
+  ): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
+}

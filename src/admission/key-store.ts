@@ -1,0 +1,44 @@
+/**
+ * The administration of keys and tenants, in Redis.
+ *
+ * The record of a key names the digests of its secrets and is the truth. What leads to it (pointer, owner,
+ * indexes) lies in other slots of a Cluster and is written first: it grants nothing. The one write of the record
+ * makes the key or changes it, so whatever a crash leaves behind is a pointer to nothing, never a key that works
+ * and stands in no list.
+ */
+import type { Config } from '../config/schema.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { keyTable } from '../redis/key-table.ts';
+import type { KeyStore } from './key-administration.ts';
+import { revokeKey, rotateKey, updateKey } from './key-changes.ts';
+import { keyDigest } from './key-digest.ts';
+import { importKeys } from './key-importer.ts';
+import { createKey } from './key-making.ts';
+import { getKey, getTenant, listKeys, listTenants } from './key-queries.ts';
+import type { StoreParts } from './store-parts.ts';
+import { setTenantStatus } from './tenant-changes.ts';
+
+export type * from './key-administration.ts';
+
+interface KeyStoreParts {
+  readonly redis: RedisConnection;
+  readonly config: Pick<Config, 'secret'>;
+  /** Wall clock in milliseconds. */
+  readonly now: () => number;
+}
+
+export function createKeyStore({ redis, config, now }: KeyStoreParts): KeyStore {
+  const parts: StoreParts = { table: keyTable(redis), digestOf: keyDigest(config.secret), now };
+  return {
+    create: (wanted) => createKey(parts, wanted),
+    get: (id) => getKey(parts, id),
+    list: (page) => listKeys(parts, page),
+    update: (id, changes) => updateKey(parts, id, changes),
+    rotate: (id, options = {}) => rotateKey(parts, id, options),
+    revoke: (id) => revokeKey(parts, id),
+    importKeys: (rows, form) => importKeys(parts, rows, form),
+    listTenants: (page) => listTenants(parts, page),
+    getTenant: (name) => getTenant(parts, name),
+    setTenantStatus: (name, status) => setTenantStatus(parts, name, status),
+  };
+}

@@ -1,0 +1,40 @@
+/** `sluice config check`: would a gateway start with this configuration? */
+import { configVariable, type Environment } from '../config/environment.ts';
+import { formatFault } from '../config/fault.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+
+/**
+ * Writes `ok` and a summary without secrets, or every fault on a line of its own.
+ * @returns The exit code: 0, or 1 on any fault. Warnings do not count.
+ */
+export async function configCheck(env: Environment, write: (text: string) => void): Promise<number> {
+  const loaded = loadConfig({ env });
+  if (!loaded.ok) {
+    for (const fault of loaded.faults) write(`${formatFault(fault)}\n`);
+    write(`${loaded.faults.length} ${loaded.faults.length === 1 ? 'fault' : 'faults'}\n`);
+    return 1;
+  }
+  for (const warning of loaded.warnings) write(`warning: ${formatFault(warning)}\n`);
+  write(`ok\n${summary(loaded.config, env[configVariable])}`);
+  return 0;
+}
+
+function summary({ listen, admin, upstreams, models, default_model, routes }: Config, file?: string): string {
+  const lines: [string, string][] = [
+    ['file', file || 'none'],
+    ['public', `${listen.host}:${listen.port}`],
+    ['admin', `${admin.host}:${admin.port}, API ${admin.token ? 'on' : 'off (no token)'}`],
+  ];
+  for (const { name, url, discover } of upstreams) {
+    lines.push(['upstream', `${name} ${url}${discover ? ', all models that it lists' : ''}`]);
+  }
+  for (const { name, aliases, upstreams: pool } of models) {
+    const also = aliases.length > 0 ? `, also ${aliases.join(' ')}` : '';
+    lines.push(['model', `${name}${also}, on ${pool.join(' ')}${name === default_model ? ', default' : ''}`]);
+  }
+  for (const { methods, path, upstream } of routes) {
+    lines.push(['route', `${methods.join(' ')} ${path}, on ${upstream}`]);
+  }
+  return lines.map(([what, value]) => `  ${what.padEnd(9)}${value}\n`).join('');
+}

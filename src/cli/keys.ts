@@ -1,0 +1,193 @@
+import type { Command } from 'commander';
+import type { KeyRecord } from '../core/principal.ts';
+import { duration, repeatable, type Session } from './session.ts';
+import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
+
+type IssuedKey = KeyRecord & { readonly key: string };
+
+interface CreateOptions {
+  tenant: string;
+  name: string;
+  model?: string[];
+  expiresAt?: string;
+  expiresIn?: number;
+  json?: boolean;
+}
+
+interface UpdateOptions {
+  name?: string;
+  model?: string[];
+  allModels?: boolean;
+  expiresAt?: string;
+  json?: boolean;
+}
+
+interface ListOptions {
+  tenant?: string;
+  json?: boolean;
+}
+
+interface RotateOptions {
+  overlap?: number;
+  json?: boolean;
+}
+
+interface OutputOptions {
+  json?: boolean;
+}
+
+export function keyCommands(keys: Command, session: Session): void {
+  keys
+    .command('create')
+    .description('make a key; it is shown once')
+    .requiredOption('--tenant <tenant>', 'whose key it is; a new tenant is made on the way')
+    .requiredOption('--name <name>', 'what people call it')
+    .option('--model <model>', 'a model that it may use, repeatable; default: all', repeatable)
+    .option('--expires-at <time>', 'ISO 8601 with a zone, such as 2027-01-31T00:00:00Z')
+    .option('--expires-in <duration>', 'such as 12h or 30d', duration)
+    .option('--json', 'print the answer of the admin API')
+    .action((options: CreateOptions, command: Command) => create(session, options, command));
+
+  keys
+    .command('list')
+    .description('list keys, without the secrets')
+    .option('--tenant <tenant>', 'of this tenant alone')
+    .option('--json', 'print JSON')
+    .action((options: ListOptions) => list(session, options));
+
+  keys
+    .command('show <id>')
+    .description('show one key, without its secret')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: OutputOptions) => {
+      printKey(session.terminal, await session.admin().call<KeyRecord>('GET', path(id)), options);
+    });
+
+  keys
+    .command('update <id>')
+    .description('change a key')
+    .option('--name <name>', 'what people call it')
+    .option('--model <model>', 'a model that it may use, repeatable; replaces the list', repeatable)
+    .option('--all-models', 'let it use every model')
+    .option('--expires-at <time>', 'ISO 8601 with a zone, or never')
+    .option('--json', 'print JSON')
+    .action((id: string, options: UpdateOptions, command: Command) => update(session, id, options, command));
+
+  keys
+    .command('rotate <id>')
+    .description('give a key a new secret; the old one works on for a while')
+    .option('--overlap <duration>', 'how long, such as 24h; 0 ends it at once; default: 24h', duration)
+    .option('--json', 'print the answer of the admin API')
+    .action((id: string, options: RotateOptions) => rotate(session, id, options));
+
+  statusCommands(keys, session);
+}
+
+function statusCommands(keys: Command, session: Session): void {
+  const change = (name: string, description: string, method: string, json?: object) => {
+    keys
+      .command(`${name} <id>`)
+      .description(description)
+      .option('--json', 'print JSON')
+      .action(async (id: string, options: OutputOptions) => {
+        const record = await session.admin().call<KeyRecord>(method, path(id), json ? { json } : {});
+        if (options.json) printJson(session.terminal, record);
+        else printLine(session.terminal, `${record.id} of tenant ${record.tenant} is ${record.status}.`);
+      });
+  };
+  change('disable', 'refuse a key until it is enabled again', 'PATCH', { status: 'disabled' });
+  change('enable', 'accept a disabled key again', 'PATCH', { status: 'active' });
+  change('revoke', 'refuse a key for good', 'DELETE');
+}
+
+async function create(session: Session, options: CreateOptions, command: Command): Promise<void> {
+  const { tenant, name, model, expiresAt, expiresIn } = options;
+  if (expiresAt !== undefined && expiresIn !== undefined) {
+    command.error('error: give --expires-at or --expires-in, not both');
+  }
+  const json = {
+    tenant,
+    name,
+    models: model,
+    expires_at: expiresIn === undefined ? expiresAt : new Date(Date.now() + expiresIn * 1_000).toISOString(),
+  };
+  const issued = await session.admin().call<IssuedKey>('POST', '/keys', { json });
+  const intro = `${issued.id}, named ${issued.name}, of tenant ${issued.tenant}.`;
+  printSecret(session.terminal, issued, options, intro);
+}
+
+async function list(session: Session, { tenant, json }: ListOptions): Promise<void> {
+  const records = await session.admin().list<KeyRecord>('/keys', tenant === undefined ? {} : { tenant });
+  if (json) return printJson(session.terminal, records);
+  if (records.length === 0) return printNote(session.terminal, 'There are no keys.');
+  printTable(session.terminal, records, [
+    { title: 'ID', text: ({ id }) => id },
+    { title: 'TENANT', text: ({ tenant }) => tenant },
+    { title: 'NAME', text: ({ name }) => name },
+    {
+      title: 'STATUS',
+      text: ({ status }) => status,
+      color: ({ status }) => (status === 'active' ? 'green' : 'red'),
+    },
+    { title: 'CREATED', text: ({ created_at }) => toTheSecond(created_at) },
+    { title: 'EXPIRES', text: ({ expires_at }) => (expires_at ? toTheSecond(expires_at) : 'never') },
+    { title: 'MODELS', text: ({ models }) => models?.join(', ') ?? 'all' },
+  ]);
+}
+
+async function update(session: Session, id: string, options: UpdateOptions, command: Command): Promise<void> {
+  const { name, model, allModels, expiresAt } = options;
+  if (model && allModels) command.error('error: give --model or --all-models, not both');
+  const json = {
+    name,
+    models: allModels ? null : model,
+    expires_at: expiresAt === 'never' ? null : expiresAt,
+  };
+  if (Object.values(json).every((value) => value === undefined)) {
+    command.error('error: give at least one of --name, --model, --all-models, --expires-at');
+  }
+  const record = await session.admin().call<KeyRecord>('PATCH', path(id), { json });
+  printKey(session.terminal, record, options);
+}
+
+async function rotate(session: Session, id: string, options: RotateOptions): Promise<void> {
+  const json = { overlap_seconds: options.overlap };
+  const issued = await session.admin().call<IssuedKey>('POST', `${path(id)}/rotate`, { json });
+  const rest = options.overlap === 0 ? 'works no more' : 'goes on working until the overlap ends';
+  printSecret(session.terminal, issued, options, `${issued.id} has a new secret; the old one ${rest}.`);
+}
+
+/** The secret alone goes to standard output, on its own line: `KEY=$(sluice keys create …)` takes just that. */
+function printSecret(terminal: Terminal, issued: IssuedKey, { json }: OutputOptions, intro: string): void {
+  if (json) printJson(terminal, issued);
+  else {
+    printNote(terminal, intro);
+    printNote(terminal, 'This is the key. Store it now: it cannot be shown again.');
+    printLine(terminal, issued.key);
+  }
+}
+
+function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions): void {
+  if (json) printJson(terminal, record);
+  else {
+    printFields(terminal, {
+      id: record.id,
+      tenant: record.tenant,
+      name: record.name,
+      status: record.status,
+      models: record.models?.join(', ') ?? 'all',
+      origin: record.origin,
+      created: record.created_at,
+      expires: record.expires_at ?? 'never',
+      rotated: record.rotated_at ?? 'never',
+    });
+  }
+}
+
+function path(id: string): string {
+  return `/keys/${encodeURIComponent(id)}`;
+}
+
+function toTheSecond(instant: string): string {
+  return `${instant.slice(0, 19)}Z`;
+}

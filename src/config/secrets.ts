@@ -1,0 +1,72 @@
+/** Where secrets may come from, and which values are never shown. */
+import { type Environment, type ReadFile, readSecret, type Setting } from './environment.ts';
+import { type Finding, formatPath, type Path } from './fault.ts';
+import { variablePattern } from './schema.ts';
+import { isMapping, upstreamsOf, type Values, valueAt } from './values.ts';
+
+/**
+ * Places whose value is never shown. Addresses may hold a password, and a key may stand where
+ * the name of its variable belongs.
+ */
+const secretPaths = [
+  /^secret$/,
+  /^admin\.token$/,
+  /^redis\.url$/,
+  /^keys\.environment/,
+  /^upstreams\[\d+\]\.(api_key|api_key_env|url)$/,
+];
+
+export function isSecret(path: Path): boolean {
+  const place = formatPath(path);
+  return secretPaths.some((pattern) => pattern.test(place));
+}
+
+/** Fetches what `api_key_env` names, so that nothing behind this point reads the environment. */
+export function readUpstreamKeys(base: Readonly<Values>, env: Environment, readFile: ReadFile) {
+  const settings: Setting[] = [];
+  const findings: Finding[] = [];
+  for (const [index, upstream] of upstreamsOf(base).entries()) {
+    const name = isMapping(upstream) ? upstream.api_key_env : undefined;
+    if (typeof name !== 'string' || !variablePattern.test(name)) continue;
+    const found = readSecret(env, name, readFile);
+    if (found?.ok) {
+      settings.push({ path: ['upstreams', index, 'api_key'], value: found.value, source: found.source });
+    } else {
+      const path = ['upstreams', index, 'api_key_env'];
+      findings.push({
+        path,
+        problem: found?.problem ?? unset(name),
+        remedy: found?.remedy ?? 'set it, or the same with _FILE',
+      });
+    }
+  }
+  return { settings, findings };
+}
+
+/** What does not look like a variable may be the key itself, put into the wrong place, and is not repeated. */
+function unset(name: string): string {
+  return `the variable ${/^[A-Z][A-Z0-9_]{0,63}$/.test(name) ? name : 'that it names'} is not set`;
+}
+
+/** Files are committed, copied and shown around; a secret in one is a secret no longer. */
+export function secretsInFile(value: Readonly<Values>): Finding[] {
+  const upstreams = upstreamsOf(value);
+  const places: [Path, remedy: string][] = [
+    [['secret'], 'set SLUICE_SECRET or SLUICE_SECRET_FILE'],
+    [['admin', 'token'], 'set SLUICE_ADMIN_TOKEN or SLUICE_ADMIN_TOKEN_FILE'],
+    [['keys', 'environment'], 'set SLUICE_KEYS or SLUICE_KEYS_FILE'],
+    ...upstreams.map((_, index): [Path, string] => [
+      ['upstreams', index, 'api_key'],
+      'put it into an environment variable and name that in api_key_env',
+    ]),
+  ];
+  const findings = places
+    .filter(([path]) => valueAt(value, path) !== undefined)
+    .map(([path, remedy]) => ({ path, problem: 'a secret must not stand in the file', remedy }));
+  const redis = valueAt(value, ['redis', 'url']);
+  if (typeof redis === 'string' && redis.includes('@')) {
+    const remedy = 'set REDIS_URL or REDIS_URL_FILE';
+    findings.push({ path: ['redis', 'url'], problem: 'a password must not stand in the file', remedy });
+  }
+  return findings;
+}

@@ -1,0 +1,81 @@
+import { type Blame, errorTable, type Refusal } from './errors.ts';
+import type { Principal } from './principal.ts';
+import type { Usage } from './usage.ts';
+
+/** How a call ended. A closed set: it is a metric label. */
+export type Outcome =
+  /** The whole answer went out, be it the server's 4xx. */
+  | 'completed'
+  /** The gateway answered with an error of its own; `refusal` has it. */
+  | 'refused'
+  /** The caller left before the end. */
+  | 'client_gone'
+  /** The answer had begun and could not be finished; `refusal` says why. */
+  | 'broken';
+
+/**
+ * One request on its way through the gateway: what is known of it so far. Every step writes down what it finds
+ * out; the log line and the metrics are made from it when the response has closed.
+ *
+ * Times are milliseconds of `performance.now()`; 0: has not happened.
+ */
+export class Call {
+  readonly requestId: string;
+  readonly method: string;
+  /** The route's pattern, or `unknown`: never a path that a client made up. */
+  readonly route: string;
+  readonly clientAddress: string;
+  readonly startedAtMs: number;
+
+  principal: Principal | undefined = undefined;
+  /** Public name from the configuration. */
+  model: string | undefined = undefined;
+  upstream: string | undefined = undefined;
+  streamed = false;
+
+  /** When the request went to the GPU server. */
+  forwardedAtMs = 0;
+  /** First byte of the answer's body. */
+  firstByteAtMs = 0;
+  /** The GPU server has finished, well or not. */
+  upstreamEndedAtMs = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  attempts = 0;
+  usage: Usage | undefined = undefined;
+
+  status = 0;
+  refusal: Refusal | undefined = undefined;
+  /** Where the answer had begun, so that the error could not become the status. */
+  broken = false;
+
+  constructor(start: {
+    requestId: string;
+    method: string;
+    route: string;
+    clientAddress: string;
+    startedAtMs: number;
+  }) {
+    this.requestId = start.requestId;
+    this.method = start.method;
+    this.route = start.route;
+    this.clientAddress = start.clientAddress;
+    this.startedAtMs = start.startedAtMs;
+  }
+
+  outcome(finished: boolean): Outcome {
+    if (this.broken) return 'broken';
+    if (!finished) return 'client_gone';
+    return this.refusal ? 'refused' : 'completed';
+  }
+
+  blame(): Blame | undefined {
+    return this.refusal && errorTable[this.refusal.name].blame;
+  }
+
+  /** Time that the gateway itself took: all of it, less the time for which the GPU server was waited for. */
+  gatewayMs(endedAtMs: number): number {
+    const waitedMs = this.forwardedAtMs > 0 ? (this.upstreamEndedAtMs || endedAtMs) - this.forwardedAtMs : 0;
+    return endedAtMs - this.startedAtMs - waitedMs;
+  }
+}

@@ -1,0 +1,163 @@
+import cors from '@fastify/cors';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Verdict } from '../admission/authenticate.ts';
+import { presentedKey } from '../admission/presented-key.ts';
+import type { Config } from '../config/schema.ts';
+import { refusal } from '../core/errors.ts';
+import type { Models } from '../upstream/models.ts';
+import { jsonBodyParser } from './body.ts';
+import { openCall } from './context.ts';
+import { endpoints } from './endpoints.ts';
+import { Exchanges, type Step } from './exchange.ts';
+import { refusalOfError, refuseConnection, refuseRaw } from './faults.ts';
+import { health, index } from './health.ts';
+import { answer, route, validate } from './inference.ts';
+import { watchMethods } from './methods.ts';
+import { listModels, showModel } from './models-route.ts';
+import { registerPassthrough } from './passthrough.ts';
+import { Responder } from './respond.ts';
+
+export interface PublicAppParts {
+  readonly config: Config;
+  readonly version: string;
+  readonly models: Models;
+  readonly exchanges: Exchanges;
+  readonly authenticator: {
+    authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
+  };
+  redis(): 'ok' | 'degraded';
+  /** The response has closed, finished or not: log line and metrics. */
+  observe(request: FastifyRequest, finished: boolean, endedAtMs: number): void;
+  /** A caller that is no trusted proxy has sent X-Forwarded-For. */
+  untrustedForward(address: string): void;
+}
+
+/**
+ * The path of a request. Each step either answers, which ends it, or calls the next one:
+ *
+ *     openCall       400       id, record, odd HTTP
+ *     authenticate   401 503   before the body is read: nobody unknown makes us hold 20 MB
+ *     body parser    400 413 415
+ *     validate       400
+ *     route          403 404 503
+ *     answer         400 502 503 504, or what the GPU server says
+ *
+ * and `observe` runs when the response has closed, however it ended.
+ */
+export function createPublicApp(parts: PublicAppParts): FastifyInstance {
+  const { config, models, exchanges } = parts;
+  const responder = new Responder(exchanges);
+  const app = createServer(config);
+  const authenticate = authenticateStep(parts, responder);
+  const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
+
+  app.decorateRequest('inference', null);
+  app.addHook('onRequest', openCall({ ...parts, responder, ended: endedBy(parts) }));
+  if (config.cors.origins.length > 0) registerCors(app, config.cors);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', jsonBodyParser(config.listen.body_limit_bytes));
+  app.setErrorHandler((error, request, reply) => responder.refuse(request, reply, refusalOfError(error)));
+
+  app.after(() => {
+    app.addHook('onRequest', unknownPath(responder));
+    for (const endpoint of endpoints) {
+      app.route({
+        method: 'POST',
+        url: endpoint.path,
+        onRequest: authenticate,
+        preValidation: validate(endpoint, { ...parts, responder }),
+        preHandler: route({ ...parts, responder }),
+        handler: answer({ ...parts, responder }),
+      });
+    }
+    const createdAt = Math.floor(Date.now() / 1_000);
+    app.get('/v1/models', { onRequest: authenticate }, listModels({ models, responder, createdAt }));
+    app.get('/v1/models/*', { onRequest: authenticate }, showModel({ models, responder, createdAt }));
+    app.get('/', index({ ...parts, responder }));
+    app.get('/health', health({ ...parts, responder }));
+    registerPassthrough(app, { ...parts, responder, authenticate });
+    app.after(refuseOtherMethods);
+  });
+  return app;
+}
+
+/** 404, before the body of whatever type is looked at, and behind the CORS headers. */
+function unknownPath(responder: Responder): Step {
+  return (request, reply, next) => {
+    if (request.is404) responder.refuse(request, reply, NOTHING_HERE);
+    else next();
+  };
+}
+
+const NOTHING_HERE = refusal('not_found', 'There is nothing at this path.');
+const MAX_HEADER_BYTES = 16_384;
+/** Node looks for slow connections only every 30 s unless told. */
+const CONNECTIONS_CHECK_MS = 1_000;
+
+function createServer({ listen }: Config): FastifyInstance {
+  return fastify({
+    logger: false,
+    genReqId: () => '',
+    trustProxy: listen.trusted_proxies.length > 0 ? listen.trusted_proxies : false,
+    bodyLimit: listen.body_limit_bytes,
+    requestTimeout: listen.body_timeout_ms,
+    keepAliveTimeout: listen.keep_alive_timeout_ms,
+    exposeHeadRoutes: true,
+    clientErrorHandler: refuseConnection,
+    // A target that cannot be decoded has no route, so no step runs.
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack();
+      refuseRaw(reply.raw, refusalOfError(error));
+    },
+    // A body is checked as it is: nothing coerced, removed or filled in.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    http: {
+      headersTimeout: Math.min(listen.header_timeout_ms, listen.body_timeout_ms),
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+  });
+}
+
+/** Preflights are answered without a key; everything that is ours may be read by the page. */
+function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config['cors']): void {
+  app.register(cors, {
+    origin: origins.includes('*') ? '*' : origins,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    credentials: false,
+    maxAge: max_age_seconds,
+    exposedHeaders: [
+      'x-request-id',
+      'x-process-time',
+      'x-should-retry',
+      'openai-processing-ms',
+      'retry-after',
+      'server-timing',
+    ],
+    strictPreflight: false,
+  });
+}
+
+/** 401, 503: who is calling? */
+function authenticateStep({ authenticator }: PublicAppParts, responder: Responder): Step {
+  return (request, reply, next) => {
+    const conclude = (verdict: Verdict) => {
+      if (!verdict.ok) return responder.refuse(request, reply, verdict.refusal);
+      request.call.principal = verdict.principal;
+      next();
+    };
+    const { clientAddress } = request.call;
+    const verdict = authenticator.authenticate(presentedKey(request.headers), clientAddress, Date.now());
+    if (!(verdict instanceof Promise)) return conclude(verdict);
+    verdict.then(conclude, (error) => responder.refuse(request, reply, refusalOfError(error)));
+  };
+}
+
+function endedBy({ observe, untrustedForward }: PublicAppParts) {
+  return (request: FastifyRequest, reply: FastifyReply, endedAtMs: number) => {
+    const { remoteAddress } = request.raw.socket;
+    const isForwarded = request.headers['x-forwarded-for'] !== undefined;
+    if (isForwarded && remoteAddress === request.call.clientAddress) untrustedForward(remoteAddress);
+    observe(request, reply.raw.writableFinished, endedAtMs);
+  };
+}

@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Call } from '../core/call.ts';
+import type { Refusal } from '../core/errors.ts';
+import type { Inference } from './inference.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    call: Call;
+    /** What an inference route has found out so far; set by its first step. */
+    inference: Inference | null;
+  }
+}
+
+/** One call that has not ended, for the drain. */
+export interface LiveCall {
+  readonly call: Call;
+  readonly response: ServerResponse;
+  /** Set while a relay owns the response. */
+  breakOff?(refused: Refusal): void;
+}
+
+/** The calls of this replica, and whether it still wants more. */
+export class Exchanges {
+  draining = false;
+  /** When the last call began or ended, `performance.now()`. */
+  lastActivityAtMs = 0;
+  readonly #live = new Map<Call, LiveCall>();
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get streams(): number {
+    let count = 0;
+    for (const { call } of this.#live.values()) if (call.streamed) count += 1;
+    return count;
+  }
+
+  open(live: LiveCall): void {
+    this.lastActivityAtMs = live.call.startedAtMs;
+    this.#live.set(live.call, live);
+  }
+
+  /** `breakOff` ends the call from outside, which only the owner of its response can do. */
+  handOver(call: Call, breakOff: (refused: Refusal) => void): void {
+    const live = this.#live.get(call);
+    if (live) live.breakOff = breakOff;
+  }
+
+  close(call: Call, nowMs: number): void {
+    this.lastActivityAtMs = nowMs;
+    this.#live.delete(call);
+  }
+
+  /** Ends what is left. Calls without a relay have nothing to say any more and are cut. */
+  breakOff(refused: Refusal): number {
+    const left = [...this.#live.values()];
+    for (const live of left) {
+      if (live.breakOff) live.breakOff(refused);
+      else live.response.destroy();
+    }
+    return left.length;
+  }
+}
+
+export type Step = (request: FastifyRequest, reply: FastifyReply, next: () => void) => void;

@@ -1,0 +1,55 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Models } from '../upstream/models.ts';
+import type { Health } from '../upstream/upstream.ts';
+import type { Exchanges } from './exchange.ts';
+import type { Responder } from './respond.ts';
+
+interface HealthParts {
+  readonly models: Models;
+  readonly exchanges: Exchanges;
+  readonly responder: Responder;
+  readonly version: string;
+  redis(): 'ok' | 'degraded';
+}
+
+const ENDPOINTS = {
+  chat: '/v1/chat/completions',
+  completions: '/v1/completions',
+  responses: '/v1/responses',
+  embeddings: '/v1/embeddings',
+  rerank: '/v1/rerank',
+  score: '/v1/score',
+  models: '/v1/models',
+  health: '/health',
+};
+
+/** `GET /`: what this is and where to go. */
+export function index({ responder, exchanges, version }: HealthParts) {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    const status = exchanges.draining ? 'draining' : 'healthy';
+    const body = { status, service: 'sluice', version, endpoints: ENDPOINTS };
+    responder.json(request, reply, exchanges.draining ? 503 : 200, JSON.stringify(body));
+  };
+}
+
+/** `GET /health`: 200 while the process lives, whatever is down behind it, from what the probes last saw. */
+export function health({ models, responder, exchanges, redis }: HealthParts) {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    const body = {
+      status: exchanges.draining ? 'draining' : 'ok',
+      timestamp: new Date().toISOString(),
+      gateway: exchanges.draining ? 'draining' : 'ok',
+      redis: redis(),
+      models: Object.fromEntries(models.list().map((model) => [model.name, best(model.pool)])),
+    };
+    responder.json(request, reply, exchanges.draining ? 503 : 200, JSON.stringify(body));
+  };
+}
+
+/** A model is as well as the best of its servers. */
+function best(pool: readonly { readonly health: Health }[]): Health {
+  for (const state of ['healthy', 'unhealthy'] as const) {
+    if (pool.some((upstream) => upstream.health === state)) return state;
+  }
+  return 'unreachable';
+}

@@ -1,0 +1,47 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { refusal } from '../core/errors.ts';
+import type { Model, Models } from '../upstream/models.ts';
+import type { Responder } from './respond.ts';
+
+interface ModelsParts {
+  readonly models: Models;
+  readonly responder: Responder;
+  /** Seconds; when the configuration was read. */
+  readonly createdAt: number;
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
+
+/** `GET /v1/models`: those that this key may use. */
+export function listModels({ models, responder, createdAt }: ModelsParts): Handler {
+  return (request, reply) => {
+    const data = models.list().filter((model) => mayUse(request, model));
+    const body = { object: 'list', data: data.map((model) => shown(model, createdAt)) };
+    responder.json(request, reply, 200, JSON.stringify(body));
+  };
+}
+
+/** `GET /v1/models/{id}`; the id may hold slashes. */
+export function showModel({ models, responder, createdAt }: ModelsParts): Handler {
+  return (request, reply) => {
+    const { '*': id } = request.params as { '*': string };
+    const model = models.list().find((one) => one.name === id && mayUse(request, one));
+    if (model) return responder.json(request, reply, 200, JSON.stringify(shown(model, createdAt)));
+    responder.refuse(request, reply, refusal('model_not_found', 'No such model.', { param: 'model' }));
+  };
+}
+
+function mayUse(request: FastifyRequest, model: Model): boolean {
+  const allowed = request.call.principal?.models ?? null;
+  return allowed === null || allowed.has(model.name);
+}
+
+function shown(model: Model, createdAt: number) {
+  return {
+    id: model.name,
+    object: 'model',
+    created: createdAt,
+    owned_by: 'sluice',
+    ...(model.contextLength !== undefined && { max_model_len: model.contextLength }),
+  };
+}

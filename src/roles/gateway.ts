@@ -1,0 +1,186 @@
+/** The gateway: a stateless replica with a public and an admin listener. Composes, listens, drains. */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo, ListenOptions } from 'node:net';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
+import type { Readiness } from '../admin/probes.ts';
+import { createAuthenticator } from '../admission/authenticate.ts';
+import { createKeyStore } from '../admission/key-store.ts';
+import { formatFault } from '../config/fault.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { createPublicApp } from '../http/app.ts';
+import { Exchanges } from '../http/exchange.ts';
+import { connectRedis, type RedisConnection } from '../redis/connection.ts';
+import { createLog, type Log, logCall } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { Models } from '../upstream/models.ts';
+import { Prober } from '../upstream/probe.ts';
+import { drain } from './drain.ts';
+import { announceReady, endInOrder } from './lifecycle.ts';
+
+export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const loaded = loadConfig({ env });
+  if (!loaded.ok) throw new Error(`The configuration has faults.\n${loaded.faults.map(formatFault).join('\n')}`);
+  const { config } = loaded;
+  const log = createLog(config.log, { role: 'gateway', pid: process.pid });
+  for (const warning of loaded.warnings) log.logger.warn(formatFault(warning));
+  process.on('SIGHUP', () => log.reopen());
+  failLoudly(log);
+
+  const gateway = new Gateway(config, log);
+  await gateway.start(env.SLUICE_REUSE_PORT === '1');
+  endInOrder({ drain: () => gateway.stop() });
+}
+
+class Gateway {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #exchanges = new Exchanges();
+  readonly #models: Models;
+  readonly #prober: Prober;
+  readonly #redis: RedisConnection;
+  readonly #metrics: Metrics;
+  readonly #authenticator: ReturnType<typeof createAuthenticator>;
+  readonly #publicApp: FastifyInstance;
+  readonly #adminApp: FastifyInstance;
+
+  constructor(config: Config, log: Log) {
+    const { logger } = log;
+    this.#config = config;
+    this.#log = log;
+    this.#models = new Models(config);
+    this.#prober = new Prober(this.#models);
+    this.#redis = connectRedis(config.redis, logger);
+    this.#metrics = new Metrics({
+      requestsInFlight: () => this.#exchanges.size,
+      streamsOpen: () => this.#exchanges.streams,
+      redisUp: () => this.#redis.state() === 'ok',
+      draining: () => this.#exchanges.draining,
+      upstreams: () => this.#upstreamReadings(),
+    });
+    this.#authenticator = createAuthenticator({
+      redis: this.#redis,
+      config,
+      log: logger,
+      onLookup: (outcome) => this.#metrics.keyLookup(outcome),
+    });
+    this.#publicApp = createPublicApp({
+      config,
+      version,
+      models: this.#models,
+      exchanges: this.#exchanges,
+      authenticator: this.#authenticator,
+      redis: this.#redis.state,
+      observe: (request, finished, endedAtMs) => this.#observe(request, finished, endedAtMs),
+      untrustedForward: once((address) =>
+        logger.warn({ address }, 'X-Forwarded-For from an address that is not in TRUSTED_PROXIES is not believed'),
+      ),
+    });
+    this.#adminApp = createAdminApp({
+      token: config.admin.token,
+      keys: createKeyStore({ redis: this.#redis, config, now: Date.now }),
+      log: logger,
+      readiness: () => this.#readiness(),
+      metrics: () => this.#metrics.text(),
+      upstreams: () => this.#upstreamReports(),
+    });
+  }
+
+  async start(sharesPort: boolean): Promise<void> {
+    const { listen, admin } = this.#config;
+    this.#authenticator.start();
+    const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
+    // A balancer asks /ready; until Redis and the servers have been looked at it says 503, so nothing waits here.
+    await Promise.race([this.#prober.start(), this.#redis.reached()]);
+    const address = await listenOn(this.#publicApp, { host: listen.host, port: listen.port, reusePort: sharesPort });
+    this.#log.logger.info({ address, admin: adminAddress, version }, 'gateway listens');
+    announceReady('gateway', { public: address, admin: adminAddress });
+  }
+
+  async stop(): Promise<void> {
+    const { limit_seconds, quiet_seconds } = this.#config.drain;
+    await drain({
+      exchanges: this.#exchanges,
+      server: this.#publicApp.server,
+      limitMs: limit_seconds * 1_000,
+      quietMs: quiet_seconds * 1_000,
+      log: this.#log.logger,
+    });
+    this.#prober.stop();
+    this.#authenticator.stop();
+    await this.#models.close();
+    this.#redis.close();
+    this.#log.flush();
+  }
+
+  #observe({ call }: FastifyRequest, finished: boolean, endedAtMs: number): void {
+    const outcome = call.outcome(finished);
+    logCall(this.#log.logger, call, outcome, endedAtMs);
+    this.#metrics.call(call, outcome, endedAtMs);
+  }
+
+  #readiness(): Readiness {
+    const { draining } = this.#exchanges;
+    const reached = this.#redis.wasReached();
+    return {
+      ready: reached && !draining,
+      detail: {
+        gateway: draining ? 'draining' : reached ? 'ok' : 'starting',
+        redis: reached ? this.#redis.state() : 'connecting',
+        upstreams: Object.fromEntries([...this.#models.upstreams.values()].map((one) => [one.name, one.health])),
+      },
+    };
+  }
+
+  *#upstreamReadings() {
+    for (const { name, health, inFlight } of this.#models.upstreams.values()) {
+      yield { name, healthy: health === 'healthy', inFlight };
+    }
+  }
+
+  #upstreamReports(): UpstreamReport[] {
+    return [...this.#models.upstreams.values()].map((upstream) => ({
+      name: upstream.name,
+      url: upstream.origin + upstream.basePath,
+      status: upstream.health,
+      in_flight: upstream.inFlight,
+      models: this.#models.list().flatMap((model) => (model.pool.includes(upstream) ? [model.name] : [])),
+    }));
+  }
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+async function listenOn(app: FastifyInstance, options: ListenOptions): Promise<string> {
+  await app.ready();
+  await new Promise<void>((resolve, reject) => {
+    app.server.once('error', reject);
+    app.server.listen(options, () => {
+      app.server.removeListener('error', reject);
+      resolve();
+    });
+  });
+  const { address, family, port } = app.server.address() as AddressInfo;
+  const shown = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
+  return `http://${family === 'IPv6' && shown !== '127.0.0.1' ? `[${shown}]` : shown}:${port}`;
+}
+
+/** A fault that nobody caught leaves an unknown state: say it, and let the supervisor start a new process. */
+function failLoudly(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.logger.fatal({ error: error.message, stack: error.stack }, 'uncaught exception');
+    log.flush();
+    process.exit(1);
+  });
+}
+
+function once(act: (address: string) => void): (address: string) => void {
+  let done = false;
+  return (address) => {
+    if (!done) act(address);
+    done = true;
+  };
+}

@@ -1,0 +1,103 @@
+/** `npm start`: everything on this machine, kept up until Ctrl-C. */
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { endInOrder } from './lifecycle.ts';
+import { claimPorts } from './up/claim.ts';
+import { Cluster, httpUrl } from './up/cluster.ts';
+import { callToTry, firstKey, firstModel } from './up/first-key.ts';
+import { type Home, openHome, shown, writePrivately } from './up/home.ts';
+import { acquireLock } from './up/lock.ts';
+import { endWithParent } from './up/parent.ts';
+import { makePlan, type Plan } from './up/plan.ts';
+import { watchForChanges } from './up/watch.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/**
+ * Returns when everything serves; the process stays up from then on. Throws with a message for the operator.
+ * @param mainScript The program that runs the other roles.
+ */
+export async function run(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  mainScript = program,
+): Promise<void> {
+  const startedAtMs = performance.now();
+  const home = openHome(resolve(env.SLUICE_HOME || join(root, '.sluice')));
+  const lock = acquireLock(home.folder);
+  if (!lock.ok) {
+    throw new Error(
+      `another start is running here (process ${lock.holder}). End it, or set SLUICE_HOME to a folder of its own.`,
+    );
+  }
+  // The reader of our output may leave before we do.
+  process.stdout.on('error', () => {});
+
+  let cluster: Cluster | undefined;
+  const stop = async () => {
+    await cluster?.stop();
+    lock.release();
+  };
+  process.on('exit', () => cluster?.kill());
+  try {
+    const plan = await makePlan(argv, env, home);
+    await claimPorts(plan, lock.lastWasKilled ? plan.gatewayEndMs : 0, say);
+    cluster = new Cluster({ plan, home, env, mainScript, say });
+    endOnSignals(cluster, plan, stop);
+    say(`logs in ${shown(home.logFolder)}`);
+    if (!(await cluster.start())) return;
+    if (plan.watch) watch(cluster, env);
+    await greet(home, plan);
+    say(`Ready in ${((performance.now() - startedAtMs) / 1_000).toFixed(1)} s. Ctrl-C stops everything.`);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function endOnSignals(cluster: Cluster, plan: Plan, stop: () => Promise<void>): void {
+  endInOrder({
+    drain: async () => {
+      say(`Stopping: running calls have up to ${plan.drainMs / 1_000} s. Ctrl-C again ends them at once.`);
+      await stop();
+      say('Stopped.');
+    },
+  });
+  // A terminal that closes sends it to mean the end; without a terminal it means: read the configuration again.
+  process.on('SIGHUP', () => {
+    if (process.stdout.isTTY) process.kill(process.pid, 'SIGTERM');
+    else cluster.signalGateways('SIGHUP');
+  });
+  endWithParent(process.env);
+}
+
+function watch(cluster: Cluster, env: NodeJS.ProcessEnv): void {
+  watchForChanges(join(root, 'src'), env.SLUICE_CONFIG, () => {
+    say('Source or configuration changed: the gateways start again.');
+    void cluster.restartGateways();
+  });
+}
+
+/** Leaves the command line its address, and the newcomer a first call. */
+async function greet(home: Home, plan: Plan): Promise<void> {
+  const publicUrl = httpUrl(plan.host, plan.port);
+  const adminUrl = httpUrl(plan.adminHost, plan.adminPorts[0] ?? 0);
+  const { adminToken } = plan;
+  writePrivately(home.adminFile, `${JSON.stringify({ url: adminUrl, token: adminToken })}\n`);
+
+  const first = await firstKey(home, { publicUrl, adminUrl, adminToken });
+  if (!first.ok) {
+    say(`No API key could be made (${first.problem}). Make one later:`);
+    say('  npm run -s sluice -- keys create --tenant default --name first');
+    return;
+  }
+  const model = await firstModel(publicUrl, first.key);
+  say(`API key: ${first.key}`);
+  say(model ? 'Try it:' : 'No model is served yet; when one is, try it with its name:');
+  say(`  ${callToTry(publicUrl, first.key, model ?? 'MODEL')}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,150 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Call, Outcome } from '../core/call.ts';
+
+// Buckets of OpenTelemetry's GenAI conventions.
+const DURATION_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const FIRST_TOKEN_SECONDS = [
+  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5];
+
+/** What is read when Prometheus asks, instead of being written with every change. */
+export interface Readings {
+  requestsInFlight(): number;
+  streamsOpen(): number;
+  redisUp(): boolean;
+  draining(): boolean;
+  /** By name. */
+  upstreams(): Iterable<{ readonly name: string; readonly healthy: boolean; readonly inFlight: number }>;
+}
+
+/**
+ * The metrics of a replica. Every label value comes from the code or from the configuration: nothing that a
+ * client made up can grow a series.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+
+  /** How much traffic is there, how does it end, and who is to blame where it does not end well? */
+  readonly #requests = this.#counter('sluice_requests_total', 'Requests that have ended.', [
+    'route',
+    'model',
+    'status',
+    'outcome',
+    'blame',
+  ]);
+  /** How long do callers wait for the whole answer? */
+  readonly #duration = this.#histogram(
+    'sluice_request_duration_seconds',
+    'From the first byte of a request to the end of its answer.',
+    ['route', 'model'],
+    DURATION_SECONDS,
+  );
+  /** How long do callers of a stream look at nothing? */
+  readonly #firstToken = this.#histogram(
+    'sluice_time_to_first_token_seconds',
+    'From the first byte of a request to the first byte of its stream.',
+    ['route', 'model'],
+    FIRST_TOKEN_SECONDS,
+  );
+  /** Is it the gateway that is slow? */
+  readonly #overhead = this.#histogram(
+    'sluice_gateway_overhead_seconds',
+    'Time of a request for which nobody waited for the GPU server.',
+    [],
+    OVERHEAD_SECONDS,
+  );
+  /** What do the GPU servers produce? */
+  readonly #tokens = this.#counter('sluice_tokens_total', 'Tokens as the GPU servers counted them.', [
+    'model',
+    'kind',
+  ]);
+  /** How often is a connection that the server has closed met, and the call sent again? */
+  readonly #replays = this.#counter('sluice_upstream_replays_total', 'Calls sent to a GPU server again.', [
+    'upstream',
+  ]);
+  /** Do keys come from memory, as they should? */
+  readonly #keyLookups = this.#counter('sluice_key_lookups_total', 'Keys checked, by where the answer came from.', [
+    'outcome',
+  ]);
+
+  constructor(readings: Readings) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('sluice_requests_in_flight', 'Requests that have begun and not ended.', readings.requestsInFlight);
+    this.#gauge('sluice_streams_open', 'Streams among the requests in flight.', readings.streamsOpen);
+    this.#gauge('sluice_redis_up', '1 while Redis answers, 0 while the replica goes on without.', () =>
+      Number(readings.redisUp()),
+    );
+    this.#gauge('sluice_draining', '1 once the replica has been told to end.', () => Number(readings.draining()));
+    this.#upstreamGauges(readings);
+  }
+
+  keyLookup(outcome: string): void {
+    this.#keyLookups.inc({ outcome });
+  }
+
+  call(call: Call, outcome: Outcome, endedAtMs: number): void {
+    const { route } = call;
+    const model = call.model ?? 'none';
+    this.#requests.inc({ route, model, status: String(call.status), outcome, blame: call.blame() ?? 'none' });
+    this.#duration.observe({ route, model }, (endedAtMs - call.startedAtMs) / 1_000);
+    this.#overhead.observe({}, call.gatewayMs(endedAtMs) / 1_000);
+    if (call.streamed && call.firstByteAtMs > 0) {
+      this.#firstToken.observe({ route, model }, (call.firstByteAtMs - call.startedAtMs) / 1_000);
+    }
+    if (call.attempts > 1 && call.upstream) this.#replays.inc({ upstream: call.upstream }, call.attempts - 1);
+    if (!call.usage) return;
+    this.#tokens.inc({ model, kind: 'input' }, call.usage.inputTokens);
+    this.#tokens.inc({ model, kind: 'output' }, call.usage.outputTokens);
+    this.#tokens.inc({ model, kind: 'cached' }, call.usage.cachedTokens);
+  }
+
+  async text(): Promise<{ contentType: string; text: string }> {
+    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets: number[],
+  ): Histogram<Label> {
+    return new Histogram({ name, help, labelNames, buckets, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  #upstreamGauges({ upstreams }: Readings): void {
+    new Gauge({
+      name: 'sluice_upstream_up',
+      help: '1 while the GPU server answers its probes.',
+      labelNames: ['upstream'],
+      registers: [this.registry],
+      collect() {
+        for (const { name, healthy } of upstreams()) this.set({ upstream: name }, Number(healthy));
+      },
+    });
+    new Gauge({
+      name: 'sluice_upstream_in_flight',
+      help: 'Calls of this replica that the GPU server is working on.',
+      labelNames: ['upstream'],
+      registers: [this.registry],
+      collect() {
+        for (const { name, inFlight } of upstreams()) this.set({ upstream: name }, inFlight);
+      },
+    });
+  }
+}

@@ -1,0 +1,304 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { Call } from '../core/call.ts';
+import { errorBody, type Refusal } from '../core/errors.ts';
+import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause } from './failure.ts';
+import { JsonAnswer } from './json-answer.ts';
+import { SseAnswer, type StreamShape } from './sse.ts';
+import type { Upstream } from './upstream.ts';
+import { type Expired, type Limits, Watchdog } from './watchdog.ts';
+
+/** How the answer is looked at: OpenAI's shapes, or bytes that are none of our business. */
+export type AnswerShape =
+  | ({ readonly kind: 'openai'; readonly upstreamModel: string } & StreamShape)
+  | { readonly kind: 'plain' };
+
+/** The side that faces the caller: it knows our headers and error format. */
+export interface Caller {
+  readonly response: ServerResponse;
+  head(status: number, contentType: string, contentLength: number | undefined): void;
+  /** Nothing has been sent yet: the whole answer is this error. */
+  refuse(refused: Refusal): void;
+}
+
+export interface Forwarding {
+  readonly call: Call;
+  readonly caller: Caller;
+  readonly upstream: Upstream;
+  readonly request: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: readonly string[];
+    readonly body: Buffer | null;
+  };
+  readonly limits: Limits & { readonly connect_ms: number };
+  /** May the same bytes be sent again if the connection breaks before the first byte of an answer? */
+  readonly replayable: boolean;
+  readonly shape: AnswerShape;
+}
+
+/** Nothing of the server's for so long: a comment tells balancers and clients that the stream lives. */
+const COMMENT_EVERY_MS = 15_000;
+const COMMENT = ': keep-alive\n\n';
+const ERROR_BODY_BYTES_MAX = 65_536;
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i;
+const STREAM_TYPE = /^text\/event-stream\b/i;
+
+/**
+ * Carries one answer from the GPU server to the caller, from the HTTP client's dispatch handler straight to the
+ * raw response, with backpressure. (Piping a stream through `reply.send` let the time to the first token rise to
+ * seconds at 1,000 streams.)
+ *
+ * Whoever calls `start` gives the response away: this object ends it, whatever happens, exactly once.
+ */
+export class Relay implements Dispatcher.DispatchHandler {
+  readonly #forwarding: Forwarding;
+  readonly #call: Call;
+  readonly #response: ServerResponse;
+  readonly #watchdog: Watchdog;
+  #controller: Dispatcher.DispatchController | undefined;
+  #state: 'waiting' | 'relaying' | 'collecting_error' | 'over' = 'waiting';
+  #inFlight = false;
+  /** The caller reads more slowly than the server writes. */
+  #blocked = false;
+
+  #status = 0;
+  #contentType = '';
+  #contentLength: number | undefined;
+  #sse: SseAnswer | undefined;
+  #json: JsonAnswer | undefined;
+  /** The newest piece of a JSON answer: if it is also the first and the last, its length is known. */
+  #lastPiece: Buffer | undefined;
+  #errorBody: Buffer[] = [];
+  #errorBytes = 0;
+
+  constructor(forwarding: Forwarding) {
+    this.#forwarding = forwarding;
+    this.#call = forwarding.call;
+    this.#response = forwarding.caller.response;
+    this.#watchdog = new Watchdog(forwarding.limits, performance.now(), (what) => this.#onExpired(what));
+  }
+
+  start(): void {
+    this.#call.upstream = this.#forwarding.upstream.name;
+    this.#call.forwardedAtMs = performance.now();
+    if (this.#response.destroyed) return this.#onClientClosed();
+    this.#response.once('close', () => this.#onClientClosed());
+    this.#dispatch();
+  }
+
+  /** Ends the call before its time, with the error as the answer or, behind what has gone out, as an SSE event. */
+  breakOff(refused: Refusal): void {
+    if (this.#state !== 'over') this.#fail(refused);
+  }
+
+  #dispatch(): void {
+    const { upstream, request, limits } = this.#forwarding;
+    this.#call.attempts += 1;
+    if (!this.#inFlight) {
+      this.#inFlight = true;
+      upstream.inFlight += 1;
+    }
+    upstream.connections(limits.connect_ms).dispatch(
+      {
+        method: request.method as Dispatcher.HttpMethod,
+        path: upstream.basePath + request.path,
+        headers: request.headers as string[],
+        body: request.body,
+      },
+      this,
+    );
+  }
+
+  // --- the server's side: called by the HTTP client ---
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#state === 'over') controller.abort(new Error('the caller has left'));
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (this.#state !== 'waiting' || status < 200) return;
+    this.#status = status;
+    this.#contentType = oneHeader(headers['content-type']);
+    const length = Number(headers['content-length']);
+    this.#contentLength = headers['content-length'] !== undefined && Number.isSafeInteger(length) ? length : undefined;
+    const { shape } = this.#forwarding;
+    const relayed = shape.kind === 'plain' ? status < 500 : status < 300;
+    this.#state = relayed ? 'relaying' : 'collecting_error';
+    if (!relayed) return;
+    if (STREAM_TYPE.test(this.#contentType)) {
+      this.#call.streamed = true;
+      this.#sse = new SseAnswer(shape.kind === 'openai' ? shape : PLAIN_STREAM);
+      this.#watchdog.whenQuiet(COMMENT_EVERY_MS, () => this.#comment());
+    } else if (shape.kind === 'openai' && JSON_TYPE.test(this.#contentType)) {
+      this.#json = new JsonAnswer(shape.model);
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.#state === 'over') return;
+    const nowMs = performance.now();
+    if (this.#call.firstByteAtMs === 0) this.#call.firstByteAtMs = nowMs;
+    this.#watchdog.progress(nowMs);
+    if (this.#state === 'collecting_error') this.#collectError(piece);
+    else if (this.#sse) this.#relayEvents(this.#sse, piece);
+    else if (this.#json) this.#relayJson(this.#json, piece);
+    else this.#write(piece, this.#contentLength);
+  }
+
+  onResponseEnd(): void {
+    if (this.#state === 'over') return;
+    this.#serverDone();
+    this.#controller = undefined;
+    if (this.#state === 'collecting_error') return this.#refuseAnswer();
+    if (this.#sse) return this.#endStream(this.#sse);
+    if (this.#json) return this.#endJson(this.#json);
+    this.#commit(this.#contentLength ?? (this.#response.headersSent ? undefined : 0));
+    return this.#end(undefined);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.#state === 'over') return;
+    const cause = causeOfError(error);
+    const mayReplay = this.#forwarding.replayable && this.#call.attempts === 1 && this.#state === 'waiting';
+    if (cause === 'reset' && mayReplay) return this.#dispatch();
+    if (this.#state === 'collecting_error') return this.#refuseAnswer();
+    this.#failFor(cause, error.message);
+  }
+
+  // --- relaying ---
+
+  #relayEvents(sse: SseAnswer, piece: Buffer): void {
+    const events = sse.push(piece);
+    if (sse.overflow) return this.#failFor('too_long');
+    if (events) this.#write(events, undefined);
+  }
+
+  #endStream(sse: SseAnswer): void {
+    const rest = sse.end();
+    this.#call.usage = sse.usage;
+    const isOpenAi = this.#forwarding.shape.kind === 'openai';
+    if (isOpenAi && !sse.complete) return this.#failFor('ended_early');
+    this.#commit(undefined);
+    this.#end(rest);
+  }
+
+  #relayJson(json: JsonAnswer, piece: Buffer): void {
+    const bytes = json.push(piece);
+    const earlier = this.#lastPiece;
+    this.#lastPiece = bytes;
+    // Only an untouched answer is known to have the length that the server announced.
+    if (earlier) this.#write(earlier, json.edited ? undefined : this.#contentLength);
+  }
+
+  #endJson(json: JsonAnswer): void {
+    const rest = json.end();
+    const last = concat(this.#lastPiece, rest);
+    this.#call.usage = json.usage;
+    this.#commit(last?.length ?? 0);
+    this.#end(last);
+  }
+
+  #collectError(piece: Buffer): void {
+    this.#errorBytes += piece.length;
+    if (this.#errorBytes <= ERROR_BODY_BYTES_MAX) this.#errorBody.push(piece);
+    else this.#refuseAnswer();
+  }
+
+  #refuseAnswer(): void {
+    const { shape, upstream } = this.#forwarding;
+    const refused = refusalOfAnswer(this.#status, Buffer.concat(this.#errorBody), upstream.name);
+    if (shape.kind === 'plain' || shape.model === undefined) return this.#fail(refused);
+    // Servers name the model in their complaints, by a path that is not to be seen.
+    this.#fail({ ...refused, message: refused.message.replaceAll(shape.upstreamModel, shape.model) });
+  }
+
+  #comment(): void {
+    const idle = this.#state === 'relaying' && !this.#blocked && this.#sse?.betweenEvents;
+    if (!idle) return;
+    this.#commit(undefined);
+    this.#response.write(COMMENT);
+  }
+
+  #commit(contentLength: number | undefined): void {
+    if (this.#response.headersSent) return;
+    this.#forwarding.caller.head(this.#status, this.#contentType, contentLength);
+  }
+
+  #write(bytes: Buffer, contentLength: number | undefined): void {
+    this.#commit(contentLength);
+    this.#call.bytesOut += bytes.length;
+    if (this.#response.write(bytes) || this.#blocked) return;
+    this.#blocked = true;
+    this.#controller?.pause();
+    this.#response.once('drain', () => {
+      this.#blocked = false;
+      this.#watchdog.progress(performance.now());
+      this.#controller?.resume();
+    });
+  }
+
+  // --- the ends ---
+
+  #end(bytes: Buffer | undefined): void {
+    this.#state = 'over';
+    this.#watchdog.stop();
+    this.#call.bytesOut += bytes?.length ?? 0;
+    this.#response.end(bytes);
+  }
+
+  #onExpired(what: Expired): void {
+    if (this.#state === 'over') return;
+    // A caller who does not read is not the server's fault, and there is no way to tell him.
+    if (what === 'idle' && this.#blocked) this.#response.destroy();
+    else this.#failFor(what);
+  }
+
+  #onClientClosed(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#watchdog.stop();
+    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
+    this.#abort('the caller has left');
+  }
+
+  #failFor(cause: Cause, detail?: string): void {
+    this.#fail(refusalOfCause(cause, this.#forwarding.upstream.name, detail));
+  }
+
+  #fail(refused: Refusal): void {
+    this.#state = 'over';
+    this.#watchdog.stop();
+    this.#abort(refused.message);
+    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
+    if (!this.#response.headersSent) return this.#forwarding.caller.refuse(refused);
+    this.#call.refusal = refused;
+    this.#call.broken = true;
+    // Without `[DONE]`. A JSON answer can only be cut, so that its length tells that it is not whole.
+    if (this.#sse) this.#response.end(`data: ${errorBody(refused)}\n\n`);
+    else this.#response.destroy();
+  }
+
+  #abort(reason: string): void {
+    this.#serverDone();
+    if (this.#controller && !this.#controller.aborted) this.#controller.abort(new Error(reason));
+  }
+
+  #serverDone(): void {
+    if (!this.#inFlight) return;
+    this.#inFlight = false;
+    this.#forwarding.upstream.inFlight -= 1;
+    this.#call.upstreamEndedAtMs = performance.now();
+  }
+}
+
+const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'done' };
+
+function oneHeader(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+function concat(one: Buffer | undefined, other: Buffer | undefined): Buffer | undefined {
+  return one && other ? Buffer.concat([one, other]) : (one ?? other);
+}

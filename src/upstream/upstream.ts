@@ -1,0 +1,67 @@
+import { Pool } from 'undici';
+
+/** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
+export type Health = 'healthy' | 'unhealthy' | 'unreachable';
+
+interface UpstreamOptions {
+  readonly name: string;
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly discover: boolean;
+}
+
+/** uvicorn closes idle connections after 5 s: leave before it does, or a request meets a closed one. */
+const KEEP_ALIVE_TIMEOUT_MS = 4_000;
+
+/** One GPU server: its connections, and what this replica knows of it. */
+export class Upstream {
+  readonly name: string;
+  readonly origin: string;
+  /** In front of every path; empty for most. */
+  readonly basePath: string;
+  readonly apiKey: string | undefined;
+  readonly discover: boolean;
+  /** As listed by a server that is asked for its models. */
+  discovered: ReadonlyMap<string, number | undefined> = new Map();
+  health: Health = 'unreachable';
+  /** Calls that this replica has sent to it and that have not ended. */
+  inFlight = 0;
+
+  /** A connect time-out belongs to the connections, so each value in use has a pool of its own. */
+  readonly #pools = new Map<number, Pool>();
+
+  constructor({ name, url, apiKey, discover }: UpstreamOptions) {
+    const { origin, pathname } = new URL(url);
+    this.name = name;
+    this.origin = origin;
+    this.basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+    this.apiKey = apiKey;
+    this.discover = discover;
+  }
+
+  /** Header names and values in turn, as the client takes them. */
+  get authorization(): readonly string[] {
+    return this.apiKey === undefined ? [] : ['authorization', `Bearer ${this.apiKey}`];
+  }
+
+  connections(connectTimeoutMs: number): Pool {
+    let pool = this.#pools.get(connectTimeoutMs);
+    if (!pool) {
+      pool = new Pool(this.origin, {
+        connect: { timeout: connectTimeoutMs, allowH2: false },
+        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        // The watchdog of each call keeps the time; two clocks would disagree.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      this.#pools.set(connectTimeoutMs, pool);
+    }
+    return pool;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    this.#pools.clear();
+  }
+}

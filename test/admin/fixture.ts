@@ -1,0 +1,89 @@
+/** The admin app over real HTTP, with the real key store on a Redis of its own. */
+
+import { startRedis, type TestRedis } from '/tmp/adm-redis.ts';
+import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
+import { createKeyStore } from '../../src/admission/key-store.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { connectRedis } from '../../src/redis/connection.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
+
+export const TOKEN = 'admin-token-of-the-tests';
+export const SECRET = 'a-secret-of-the-tests-with-32-characters';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Parsed; undefined if it is not JSON. Tests look into it freely. */
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of each answer is what the tests check.
+  readonly body: any;
+}
+
+interface Sent {
+  /** Default: the right token. */
+  readonly authorization?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+export interface AdminFixture {
+  readonly url: string;
+  readonly redis: TestRedis;
+  readonly logLines: () => readonly Record<string, unknown>[];
+  call(method: string, path: string, sent?: Sent): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export async function startAdmin(changes: Partial<AdminDependencies> = {}): Promise<AdminFixture> {
+  const redis = await startRedis();
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger('debug', {}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const config = configSchema.parse({ secret: SECRET, redis: { url: redis.url } });
+  const connection = connectRedis(config.redis, log);
+  await connection.reached();
+  const app = createAdminApp({
+    token: TOKEN,
+    keys: createKeyStore({ redis: connection, config, now: Date.now }),
+    log,
+    readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
+    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
+    upstreams: () => [
+      { name: 'sim', url: 'http://127.0.0.1:9', status: 'healthy', in_flight: 2, models: ['sim-small'] },
+    ],
+    ...changes,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+
+  return {
+    url,
+    redis,
+    logLines: () => lines,
+    call: (method, path, sent = {}) => call(url + path, method, sent),
+    async stop() {
+      await app.close();
+      connection.close();
+      await redis.stop();
+    },
+  };
+}
+
+async function call(url: string, method: string, sent: Sent): Promise<Answer> {
+  const headers = new Headers(sent.headers);
+  const authorization = 'authorization' in sent ? sent.authorization : `Bearer ${TOKEN}`;
+  if (authorization !== undefined) headers.set('authorization', authorization);
+  const bodyless = method === 'GET' || method === 'HEAD';
+  if ('json' in sent && !bodyless) headers.set('content-type', 'application/json');
+  const body = 'json' in sent ? JSON.stringify(sent.json) : (sent.body ?? null);
+  const response = await fetch(url, { method, headers, body: bodyless ? null : body });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: parsed(text) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

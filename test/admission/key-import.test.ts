@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ImportedRow, ImportRow } from '../../src/admission/key-store.ts';
+import { ask, must, newKey, openGround, until } from './ground.ts';
+
+const prefix = { prefix: 'sk-' };
+
+function outcomes(rows: readonly ImportedRow[]): string[] {
+  return rows.map(({ outcome }) => outcome);
+}
+
+test('imported keys work on every replica within a second, with their fields', async (t) => {
+  const { store, replica } = await openGround(t);
+  const other = await replica({ cache_seconds: 300 });
+  assert.equal(await ask(other, 'sk-first-0001'), '401 malformed');
+  const { rows } = must(
+    await store.importKeys(
+      [
+        {
+          key: 'sk-first-0001',
+          tenant: 'acme',
+          name: 'one',
+          models: 'small;large',
+          created_at: '2024-05-01 10:00:00',
+        },
+        { key: 'sk-second-002', tenant: 'acme', name: 'two', is_active: 'false' },
+        { key: 'sk-third-0003', tenant: 'beta', name: 'three', expires_at: '2020-01-01', rate_limit: '' },
+      ],
+      prefix,
+    ),
+  );
+  assert.deepEqual(outcomes(rows), ['created', 'created', 'created']);
+  await until(async () => (await ask(other, 'sk-first-0001')) === 'ok', 1_000);
+  assert.equal(await ask(other, 'sk-second-002'), `401 disabled ${rows[1]?.id}`);
+  assert.equal(await ask(other, 'sk-third-0003'), `401 expired ${rows[2]?.id}`);
+  const { record } = must(await store.get(rows[0]?.id ?? ''));
+  assert.deepEqual(record.models, ['small', 'large']);
+  assert.equal(record.created_at, '2024-05-01T10:00:00.000Z');
+  assert.equal(record.origin, 'imported');
+});
+
+test('importing again changes nothing, and a key of another tenant is not taken over', async (t) => {
+  const { store } = await openGround(t);
+  const row = { key: 'sk-first-0001', tenant: 'acme', name: 'one' };
+  const first = must(await store.importKeys([row], prefix)).rows;
+  const again = must(await store.importKeys([row, row, { ...row, tenant: 'thief' }], prefix)).rows;
+  assert.deepEqual(outcomes(again), ['unchanged', 'unchanged', 'refused']);
+  assert.equal(again[0]?.id, first[0]?.id);
+  assert.equal(must(await store.list({ limit: 10 })).records.length, 1);
+});
+
+test('a revoked key does not come back by import', async (t) => {
+  const { store } = await openGround(t);
+  const row = { key: 'sk-first-0001', tenant: 'acme', name: 'one' };
+  const { rows } = must(await store.importKeys([row], prefix));
+  must(await store.revoke(rows[0]?.id ?? ''));
+  assert.deepEqual(outcomes(must(await store.importKeys([row], prefix)).rows), ['refused']);
+});
+
+test('an import that was cut off between pointer and record is finished by the next one', async (t) => {
+  const { store, connection } = await openGround(t);
+  const row = { key: 'sk-first-0001', tenant: 'acme', name: 'one' };
+  const first = must(await store.importKeys([row], prefix)).rows[0]?.id ?? '';
+  await connection.ask((client) => client.del(connection.keys.key('acme', first)));
+  const { rows } = must(await store.importKeys([row], prefix));
+  assert.deepEqual(outcomes(rows), ['created']);
+  assert.equal(rows[0]?.id, first);
+});
+
+test('each fault refuses its own row, and says what it is without the key', async (t) => {
+  const { store } = await openGround(t);
+  const good = { key: 'sk-good-00001', tenant: 'acme', name: 'one' };
+  const bad: readonly (readonly [ImportRow, RegExp])[] = [
+    [{ ...good, key: 'pk-other-form' }, /prefix or length/],
+    [{ ...good, key: 'sk-1' }, /8 to 256/],
+    [{ ...good, key: 'sk-with a space' }, /8 to 256/],
+    [{ ...good, key: 17 }, /texts/],
+    [{ ...good, tenant: 'a/b' }, /tenant/],
+    [{ ...good, name: '' }, /texts/],
+    [{ ...good, models: 7 }, /models/],
+    [{ ...good, expires_at: 'soon' }, /ISO 8601/],
+    [{ ...good, is_active: 'maybe' }, /is_active/],
+    [{ ...good, rate_limit: 100 }, /rate_limit is not supported yet/],
+    [{ ...good, total_quota: '5' }, /total_quota is not supported yet/],
+    [{ ...good, used_quota: 0 }, /used_quota is not supported yet/],
+    [{ ...good, colour: 'red' }, /no field "colour"/],
+  ];
+  const { rows } = must(await store.importKeys([...bad.map(([row]) => row), good], prefix));
+  assert.equal(rows.at(-1)?.outcome, 'created');
+  for (const [index, [row, message]] of bad.entries()) {
+    assert.equal(rows[index]?.row, index + 1);
+    assert.equal(rows[index]?.outcome, 'refused');
+    assert.match(rows[index]?.message ?? '', message);
+    assert.ok(!rows[index]?.message?.includes(String(row.key)));
+  }
+});
+
+test('a form of a length declares keys by their length, and keys made here cannot be imported', async (t) => {
+  const { store, replica } = await openGround(t);
+  const other = await replica();
+  const ours = await newKey(store);
+  const row = { tenant: 'acme', name: 'one' };
+  const rows = [
+    { ...row, key: '0123456789abcdef' },
+    { ...row, key: '0123456789abcde' },
+  ];
+  assert.deepEqual(outcomes(must(await store.importKeys(rows, { length: 16 })).rows), ['created', 'refused']);
+  await until(async () => (await ask(other, '0123456789abcdef')) === 'ok', 1_000);
+  const taken = must(await store.importKeys([{ ...row, key: ours.secret }], { length: ours.secret.length }));
+  assert.deepEqual(outcomes(taken.rows), ['refused']);
+  for (const form of [{ prefix: 'slc_' }, { prefix: 'x' }, { length: 7 }, { length: 257 }]) {
+    const result = await store.importKeys([], form);
+    assert.equal(result.ok ? 'ok' : result.refusal.name, 'invalid_parameter');
+  }
+});

@@ -1,0 +1,261 @@
+/** What is compared: each is started on a free port in front of the same upstream and ended by the id it was given. */
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAnswerReader } from './answer-reader.ts';
+import { openSocket } from './client-socket.ts';
+import {
+  endProcess,
+  FEEDING_CORE,
+  freePort,
+  nextMessage,
+  PROXY_CORE,
+  portAnswers,
+  startPinned,
+  startScript,
+  withChildren,
+} from './processes.ts';
+import { requestBytes } from './requests.ts';
+
+export type ContestantName = 'direct' | 'nginx' | 'bare' | 'gateway';
+
+export const labels: Readonly<Record<ContestantName, string>> = {
+  direct: 'upstream itself',
+  nginx: 'nginx',
+  bare: 'bare proxy',
+  gateway: 'gateway',
+};
+
+export interface Contestant {
+  readonly name: ContestantName;
+  readonly port: number;
+  readonly key: string;
+  readonly pids: readonly number[];
+  end(): Promise<void>;
+}
+
+const folders = new Set<string>();
+
+const KEY_OF_OTHERS = 'sk-bench-0123456789abcdefghijklmnopqrstuvwxyz';
+const NGINX = '/usr/sbin/nginx';
+const GATEWAY_MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const GATEWAY_ROLE = new URL('../../src/roles/gateway.ts', import.meta.url).pathname;
+
+/** Why a contestant cannot take part, and what would help; undefined when it can. */
+export function absence(name: ContestantName): string | undefined {
+  if (name === 'nginx' && !existsSync(NGINX))
+    return `${NGINX} is missing; install it with: apt-get install nginx-light`;
+  if (name === 'gateway' && !existsSync(GATEWAY_ROLE)) return 'this tree has no gateway role yet';
+  return undefined;
+}
+
+export interface StartOptions {
+  readonly upstreamPort: number;
+  /** Where the gateway leaves a CPU profile when it ends. */
+  readonly profileFolder?: string | undefined;
+}
+
+export async function startContestant(name: ContestantName, options: StartOptions): Promise<Contestant> {
+  const contestant = await starters[name](options);
+  await answersOnce(contestant);
+  return contestant;
+}
+
+const starters: Record<ContestantName, (options: StartOptions) => Promise<Contestant>> = {
+  direct: async ({ upstreamPort }) => ({
+    name: 'direct',
+    port: upstreamPort,
+    key: KEY_OF_OTHERS,
+    pids: [],
+    end: async () => {},
+  }),
+  nginx: startNginx,
+  bare: startBareProxy,
+  gateway: startGateway,
+};
+
+async function startBareProxy({ upstreamPort }: StartOptions): Promise<Contestant> {
+  const { child, ready } = await startScript(PROXY_CORE, 'bare-proxy.ts', `http://127.0.0.1:${upstreamPort}`);
+  return {
+    name: 'bare',
+    port: (ready as { port: number }).port,
+    key: KEY_OF_OTHERS,
+    pids: [Number(child.pid)],
+    end: () => endProcess(child),
+  };
+}
+
+async function startNginx({ upstreamPort }: StartOptions): Promise<Contestant> {
+  const folder = await temporaryFolder();
+  const port = await freePort();
+  await writeFile(join(folder, 'nginx.conf'), nginxConfiguration(folder, port, upstreamPort));
+  const child = startPinned({
+    core: PROXY_CORE,
+    command: NGINX,
+    arguments: ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')],
+  });
+  await portAnswers(port, child);
+  return {
+    name: 'nginx',
+    port,
+    key: KEY_OF_OTHERS,
+    pids: withChildren(Number(child.pid)),
+    async end() {
+      await endProcess(child);
+      await removeFolder(folder);
+    },
+  };
+}
+
+/** nginx as most would write it for speed: one worker, kept connections on both sides, no access log. */
+function nginxConfiguration(folder: string, port: number, upstreamPort: number): string {
+  const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid ${folder}/nginx.pid;
+events { worker_connections 16384; }
+http {
+  access_log off;
+  ${temporaryPaths.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  keepalive_timeout 300s;
+  keepalive_requests 1000000000;
+  client_max_body_size 20m;
+  client_body_buffer_size 2m;
+  upstream model_server {
+    server 127.0.0.1:${upstreamPort};
+    keepalive 256;
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://model_server;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+  }
+}
+`;
+}
+
+/** Everything on: a key from a real Redis, metrics, a log line for each request. */
+async function startGateway({ upstreamPort, profileFolder }: StartOptions): Promise<Contestant> {
+  const folder = await temporaryFolder();
+  const redisPort = await freePort();
+  const redis = startPinned({
+    core: FEEDING_CORE,
+    command: 'redis-server',
+    arguments: [
+      '--port',
+      String(redisPort),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--loglevel',
+      'warning',
+    ],
+  });
+  await portAnswers(redisPort, redis);
+  const port = await freePort();
+  const adminPort = await freePort();
+  const adminToken = 'bench-admin-token-0123456789';
+  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const child = startPinned({
+    core: PROXY_CORE,
+    command: process.execPath,
+    arguments: [...profiling, GATEWAY_MAIN, 'gateway'],
+    folder,
+    channel: true,
+    environment: {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      ADMIN_HOST: '127.0.0.1',
+      ADMIN_PORT: String(adminPort),
+      SLUICE_ADMIN_TOKEN: adminToken,
+      SLUICE_SECRET: 'bench-secret-0123456789abcdef0123456789abcdef',
+      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+      UPSTREAM_URL: `http://127.0.0.1:${upstreamPort}`,
+      LOG_FILE: join(folder, 'gateway.log'),
+    },
+  });
+  await nextMessage(child);
+  return {
+    name: 'gateway',
+    port,
+    key: await createKey(adminPort, adminToken),
+    pids: [Number(child.pid)],
+    async end() {
+      await endProcess(child);
+      await endProcess(redis);
+      await removeFolder(folder);
+    },
+  };
+}
+
+async function createKey(adminPort: number, adminToken: string): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/v1/keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ tenant: 'bench', name: 'bench' }),
+  });
+  if (answer.status !== 201) throw new Error(`no key: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { key: string }).key;
+}
+
+/** The gateway learns from the upstream which models there are and may need a moment for it. */
+async function answersOnce(contestant: Contestant): Promise<void> {
+  const giveUpAt = Date.now() + 10_000;
+  for (;;) {
+    const failure = await askOnce(contestant).catch((error: Error) => error);
+    if (!failure) return;
+    if (Date.now() > giveUpAt) throw new Error(`${labels[contestant.name]}: ${failure.message}`);
+    await delay(50);
+  }
+}
+
+async function askOnce(contestant: Contestant): Promise<undefined> {
+  const answered = Promise.withResolvers<undefined>();
+  const answerEnds = createAnswerReader();
+  const socket = openSocket({
+    port: contestant.port,
+    onOpen: () => socket.write(requestBytes('chat', contestant)),
+    onBytes: (bytes) => {
+      try {
+        if (answerEnds(bytes)) answered.resolve(undefined);
+      } catch (error) {
+        answered.reject(error);
+      }
+    },
+    onLost: answered.reject,
+  });
+  try {
+    return await answered.promise;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** nginx's worker may run as another user than the one who made the folder. */
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  await chmod(folder, 0o755);
+  folders.add(folder);
+  return folder;
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  folders.delete(folder);
+}
+
+/** For the end of a run that was broken off: call it when the processes have ended. */
+export async function removeAllFolders(): Promise<void> {
+  await Promise.all([...folders].map(removeFolder));
+}

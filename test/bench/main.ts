@@ -1,0 +1,133 @@
+/**
+ * The hot path against its yardsticks, in one run: the upstream itself, nginx, a bare Fastify and undici proxy, the
+ * gateway with everything on. Contestants take turns in short rounds, so that what the machine does meanwhile falls
+ * on all of them. Exits with 1 when a bound is missed by more than three times; less is said, not punished.
+ *
+ *     npm run bench -- [--quick] [--only chat|large|streams|memory] [--profile]
+ */
+import { mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Bench, startBench } from './bench.ts';
+import {
+  absence,
+  type Contestant,
+  type ContestantName,
+  labels,
+  removeAllFolders,
+  type StartOptions,
+  startContestant,
+} from './contestants.ts';
+import { type Measurement, measurements, type Timing } from './measurements.ts';
+import { busyShare, endAllProcesses, FEEDING_CORE, PROXY_CORE } from './processes.ts';
+import { profileSummary } from './profile-summary.ts';
+import { type Figures, machineText, percent, tableText, type Verdict, verdicts } from './report.ts';
+
+/** Before the first round, and not counted: V8 takes seconds of load to compile what is hot. */
+const WARM_UP: Timing = { warmupMs: 0, durationMs: 4_000 };
+
+interface Plan {
+  readonly rounds: number;
+  readonly timing: Timing;
+  readonly measurements: readonly Measurement[];
+  readonly contestants: readonly ContestantName[];
+  readonly options: StartOptions;
+}
+
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+async function run(): Promise<number> {
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean' }, only: { type: 'string' }, profile: { type: 'boolean' } },
+  });
+  const chosen = measurements.filter(({ topic }) => values.only === undefined || topic === values.only);
+  if (chosen.length === 0) {
+    print(`--only takes one of ${[...new Set(measurements.map(({ topic }) => topic))].join(', ')}`);
+    return 2;
+  }
+  const profileFolder = values.profile ? mkdtempSync(join(tmpdir(), 'sluice-profile-')) : undefined;
+  const busyBefore = await busyShare(1_000);
+  const bench = await startBench();
+  const plan: Plan = {
+    rounds: values.profile ? 1 : values.quick ? 3 : 5,
+    timing: values.quick ? { warmupMs: 300, durationMs: 1_000 } : { warmupMs: 500, durationMs: 4_000 },
+    measurements: chosen,
+    contestants: takingPart(values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'gateway']),
+    options: { upstreamPort: bench.upstreamPort, profileFolder },
+  };
+  print(`${machineText()}; ${percent(busyBefore)} busy before the run`);
+  print(
+    `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians of ${plan.rounds} rounds of ${plan.timing.durationMs / 1_000} s.\n`,
+  );
+  const judged = await measureAll(bench, plan);
+  for (const { text } of judged) print(text);
+  if (profileFolder !== undefined) printProfiles(profileFolder);
+  return judged.some(({ failed }) => failed) ? 1 : 0;
+}
+
+function takingPart(names: readonly ContestantName[]): ContestantName[] {
+  return names.filter((name) => {
+    const reason = absence(name);
+    if (reason !== undefined) print(`Without ${labels[name]}: ${reason}`);
+    return reason === undefined;
+  });
+}
+
+async function measureAll(bench: Bench, plan: Plan): Promise<Verdict[]> {
+  const judged: Verdict[] = [];
+  const kept = new Map<ContestantName, Contestant>();
+  for (const name of plan.contestants) kept.set(name, await startContestant(name, plan.options));
+  const lasting = plan.measurements.filter(({ freshProcesses }) => !freshProcesses);
+  const fresh = plan.measurements.filter(({ freshProcesses }) => freshProcesses);
+  for (const measurement of lasting) judged.push(...(await measureOne(bench, plan, measurement, kept)));
+  for (const contestant of kept.values()) await contestant.end();
+  for (const measurement of fresh) judged.push(...(await measureOne(bench, plan, measurement, new Map())));
+  return judged;
+}
+
+/** A contestant that is not among `kept` is started for the round and ended after it. */
+async function measureOne(
+  bench: Bench,
+  plan: Plan,
+  measurement: Measurement,
+  kept: ReadonlyMap<ContestantName, Contestant>,
+): Promise<Verdict[]> {
+  const names = measurement.contestants.filter((name) => plan.contestants.includes(name));
+  const rounds = new Map<ContestantName, Figures[]>(names.map((name) => [name, []]));
+  for (const contestant of kept.values()) await measurement.measure(bench, contestant, WARM_UP);
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (const name of names) {
+      const contestant = kept.get(name) ?? (await startContestant(name, plan.options));
+      const figures = await measurement.measure(bench, contestant, plan.timing).catch((error: Error) => {
+        throw new Error(`${labels[name]}, ${measurement.title}: ${error.message}`);
+      });
+      if (!kept.has(name)) await contestant.end();
+      rounds.get(name)?.push(figures);
+    }
+  }
+  print(tableText(measurement, rounds));
+  return verdicts(measurement, rounds);
+}
+
+function printProfiles(folder: string): void {
+  for (const file of readdirSync(folder)) {
+    const path = join(folder, file);
+    print(`\nTime of the gateway without what it called (${path}):\n${profileSummary(path, 30)}`);
+  }
+}
+
+async function endAndExit(code: number): Promise<never> {
+  await endAllProcesses();
+  await removeAllFolders();
+  process.exit(code);
+}
+
+process.once('SIGINT', () => endAndExit(130));
+process.once('SIGTERM', () => endAndExit(143));
+try {
+  await endAndExit(await run());
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  await endAndExit(1);
+}

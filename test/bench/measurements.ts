@@ -1,0 +1,179 @@
+/** What is measured, on which scale, and what the gateway must reach. */
+import type { Bench } from './bench.ts';
+import type { Contestant, ContestantName } from './contestants.ts';
+import type { CallLoad, CallResult } from './load.ts';
+import { residentBytes } from './processes.ts';
+import { type Bound, type Column, type Figures, percent, tenths, whole } from './report.ts';
+import type { RequestShape } from './requests.ts';
+
+export type Topic = 'chat' | 'large' | 'streams' | 'memory';
+
+/** How long each round takes. */
+export interface Timing {
+  readonly warmupMs: number;
+  readonly durationMs: number;
+}
+
+export interface Measurement {
+  readonly topic: Topic;
+  readonly title: string;
+  readonly columns: readonly Column[];
+  readonly bounds: readonly Bound[];
+  /** Started for each round: a process that has held many streams keeps some of their memory. */
+  readonly freshProcesses: boolean;
+  readonly contestants: readonly ContestantName[];
+  measure(bench: Bench, contestant: Contestant, timing: Timing): Promise<Figures>;
+}
+
+const everyone: readonly ContestantName[] = ['direct', 'nginx', 'bare', 'gateway'];
+
+interface CallScale {
+  readonly shape: RequestShape;
+  readonly connections: number;
+  /** Well below what any contestant can bear, so that latency is its own and not that of a queue. */
+  readonly steadyRequestsPerSecond: number;
+}
+
+function calls({ shape, connections, steadyRequestsPerSecond }: CallScale): Measurement['measure'] {
+  return async (bench, contestant, timing) => {
+    const load: Omit<CallLoad, 'kind' | 'target' | 'requestsPerSecond'> = { shape, connections, ...timing };
+    const full = await bench.calls(contestant, { ...load, requestsPerSecond: null });
+    const steady = await bench.calls(contestant, {
+      ...load,
+      durationMs: timing.durationMs / 2,
+      requestsPerSecond: steadyRequestsPerSecond,
+    });
+    return callFigures(full, steady);
+  };
+}
+
+function callFigures(full: CallResult, steady: CallResult): Figures {
+  return {
+    perSecond: full.requests / full.seconds,
+    cpu: (full.proxyCpuSeconds / full.requests) * 1e6,
+    perCore: full.requests / full.proxyCpuSeconds,
+    proxyCore: full.proxyCpuSeconds / full.seconds,
+    feedingCore: full.feedingCpuSeconds / full.seconds,
+    p50: steady.latencyMicroseconds.p50,
+    p99: steady.latencyMicroseconds.p99,
+  };
+}
+
+const callColumns: readonly Column[] = [
+  { key: 'perSecond', title: 'requests/s', show: whole },
+  { key: 'cpu', title: 'CPU µs/request', show: tenths },
+  { key: 'perCore', title: 'requests/CPU s', show: whole },
+  { key: 'proxyCore', title: 'its core', show: percent },
+  { key: 'feedingCore', title: 'feeding core', show: percent },
+  { key: 'p50', title: 'added p50 µs', show: tenths, added: true },
+  { key: 'p99', title: 'added p99 µs', show: tenths, added: true },
+];
+
+function streams(count: number, tokensPerSecond: number): Measurement['measure'] {
+  return async (bench, contestant, timing) => {
+    const result = await bench.streams(contestant, tokensPerSecond, { streams: count, ...timing });
+    return {
+      perSecond: result.tokens / result.seconds,
+      cpu: (result.proxyCpuSeconds / result.tokens) * 1e6,
+      perCore: result.tokens / result.proxyCpuSeconds,
+      proxyCore: result.proxyCpuSeconds / result.seconds,
+      feedingCore: result.feedingCpuSeconds / result.seconds,
+      p50: result.delayMicroseconds.p50,
+      p99: result.delayMicroseconds.p99,
+      firstP99: result.firstTokenMicroseconds.p99 / 1_000,
+    };
+  };
+}
+
+const streamColumns: readonly Column[] = [
+  { key: 'perSecond', title: 'tokens/s', show: whole },
+  { key: 'cpu', title: 'CPU µs/token', show: tenths },
+  { key: 'perCore', title: 'tokens/CPU s', show: whole },
+  { key: 'proxyCore', title: 'its core', show: percent },
+  { key: 'feedingCore', title: 'feeding core', show: percent },
+  { key: 'p50', title: 'delay p50 µs', show: whole },
+  { key: 'p99', title: 'delay p99 µs', show: whole },
+  { key: 'firstP99', title: 'first token p99 ms', show: whole },
+];
+
+const MEMORY_STREAMS = 4_000;
+
+/** The load before it is light: a heap that a storm has blown up would swallow the streams and show nothing. */
+async function memory(bench: Bench, contestant: Contestant, timing: Timing): Promise<Figures> {
+  const warm = { ...timing, durationMs: 1_000 };
+  await bench.calls(contestant, { shape: 'chat', connections: 32, requestsPerSecond: 200, ...warm });
+  await bench.streams(contestant, 20, { streams: 100, ...warm });
+  const beforeBytes = residentBytes(contestant.pids);
+  const result = await bench.streams(contestant, 1, { streams: MEMORY_STREAMS, ...timing });
+  return {
+    perStream: (result.proxyResidentBytes - beforeBytes) / MEMORY_STREAMS / 1024,
+    before: beforeBytes / 1024 / 1024,
+    after: result.proxyResidentBytes / 1024 / 1024,
+    perSecond: result.tokens / result.seconds,
+    firstP99: result.firstTokenMicroseconds.p99 / 1_000,
+  };
+}
+
+const memoryColumns: readonly Column[] = [
+  { key: 'perStream', title: 'KB/stream', show: tenths },
+  { key: 'before', title: 'MB before', show: whole },
+  { key: 'after', title: 'MB with them', show: whole },
+  { key: 'perSecond', title: 'tokens/s', show: whole },
+  { key: 'firstP99', title: 'first token p99 ms', show: whole },
+];
+
+export const measurements: readonly Measurement[] = [
+  {
+    topic: 'chat',
+    title: 'Chat call of 600 bytes: 32 connections; latency at 1,000 requests/s',
+    columns: callColumns,
+    bounds: [
+      { figure: 'cpu', over: 'bare', atMost: 1.3 },
+      { figure: 'perSecond', over: 'bare', atLeast: 0.75 },
+      { figure: 'perSecond', over: 'nginx', atLeast: 0.2 },
+      { figure: 'perCore', over: 'nginx', atLeast: 0.2 },
+    ],
+    freshProcesses: false,
+    contestants: everyone,
+    measure: calls({ shape: 'chat', connections: 32, steadyRequestsPerSecond: 1_000 }),
+  },
+  {
+    topic: 'large',
+    title: 'Chat call of 1 MB: 8 connections; latency at 50 requests/s',
+    columns: callColumns,
+    bounds: [],
+    freshProcesses: false,
+    contestants: everyone,
+    measure: calls({ shape: 'large', connections: 8, steadyRequestsPerSecond: 50 }),
+  },
+  {
+    topic: 'streams',
+    title: '500 streams of 20 tokens/s',
+    columns: streamColumns,
+    bounds: [{ figure: 'cpu', over: 'nginx', atMost: 2 }],
+    freshProcesses: false,
+    contestants: everyone,
+    measure: streams(500, 20),
+  },
+  {
+    topic: 'streams',
+    title: '1,000 streams of 20 tokens/s',
+    columns: streamColumns,
+    bounds: [
+      { figure: 'cpu', over: 'nginx', atMost: 2 },
+      { figure: 'p99', over: 'nginx', atMost: 2.5 },
+    ],
+    freshProcesses: false,
+    contestants: everyone,
+    measure: streams(1_000, 20),
+  },
+  {
+    topic: 'memory',
+    title: `${MEMORY_STREAMS.toLocaleString('en')} streams of 1 token/s, each time in a new process that has served before`,
+    columns: memoryColumns,
+    bounds: [{ figure: 'perStream', over: null, atMost: 40 }],
+    freshProcesses: true,
+    contestants: ['nginx', 'bare', 'gateway'],
+    measure: memory,
+  },
+];

@@ -1,0 +1,107 @@
+/** Tables, ratios and verdicts. Ratios are medians of what each round gave, never ratios of medians. */
+import { cpus } from 'node:os';
+import { type ContestantName, labels } from './contestants.ts';
+import type { Measurement } from './measurements.ts';
+
+export type Figures = Readonly<Record<string, number>>;
+
+/** The figures of each contestant, round by round: the same index is the same round. */
+export type Rounds = ReadonlyMap<ContestantName, readonly Figures[]>;
+
+export interface Column {
+  readonly key: string;
+  readonly title: string;
+  readonly show: (value: number) => string;
+  /** What the proxy adds: the figure less that of the upstream itself in the same round. */
+  readonly added?: boolean;
+}
+
+/** What the gateway must reach: relative to another contestant, or as it is. */
+export interface Bound {
+  readonly figure: string;
+  readonly over: ContestantName | null;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+export const whole = (value: number) => Math.round(value).toLocaleString('en');
+export const tenths = (value: number) => value.toFixed(1);
+export const percent = (value: number) => `${Math.round(value * 100)} %`;
+
+/** A noisy machine moves a figure, but not this far. */
+const FAILED_AT = 3;
+
+export function machineText(): string {
+  const processors = cpus();
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}, ${processors[0]?.model}, ${processors.length} cores, Node ${process.version}`;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const upper = Math.floor(sorted.length / 2);
+  const lower = Math.floor((sorted.length - 1) / 2);
+  return ((sorted[lower] ?? NaN) + (sorted[upper] ?? NaN)) / 2;
+}
+
+export function tableText(measurement: Measurement, rounds: Rounds): string {
+  const { columns } = measurement;
+  const rows = [['', ...columns.map(({ title }) => title)]];
+  for (const name of rounds.keys()) {
+    rows.push([labels[name], ...columns.map((column) => cell(column, name, rounds))]);
+  }
+  for (const over of ['bare', 'nginx'] as const) {
+    if (!rounds.has('gateway') || !rounds.has(over)) continue;
+    const ratios = columns.map(({ key }) => ratio(key, over, rounds).toFixed(2));
+    rows.push([`gateway ÷ ${labels[over]}`, ...ratios]);
+  }
+  return `${measurement.title}\n${aligned(rows)}\n`;
+}
+
+function cell({ key, show, added }: Column, name: ContestantName, rounds: Rounds): string {
+  const own = series(key, name, rounds);
+  const direct = added && name !== 'direct' ? series(key, 'direct', rounds) : [];
+  const value = median(own.map((figure, round) => figure - (direct[round] ?? 0)));
+  return Number.isFinite(value) ? show(value) : '–';
+}
+
+function series(key: string, name: ContestantName, rounds: Rounds): number[] {
+  return (rounds.get(name) ?? []).map((figures) => figures[key] ?? NaN);
+}
+
+function ratio(key: string, over: ContestantName, rounds: Rounds): number {
+  const others = series(key, over, rounds);
+  return median(series(key, 'gateway', rounds).map((own, round) => own / (others[round] ?? NaN)));
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row.map((text, column) =>
+      column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0),
+    );
+  return rows.map((row) => `  ${line(row).join('  ')}`).join('\n');
+}
+
+export interface Verdict {
+  readonly text: string;
+  readonly failed: boolean;
+}
+
+/** A bound that cannot be judged, because one of the two did not take part, has no verdict. */
+export function verdicts(measurement: Measurement, rounds: Rounds): Verdict[] {
+  return measurement.bounds.flatMap((bound) => {
+    const { figure, over, atMost, atLeast } = bound;
+    if (!rounds.has('gateway') || (over !== null && !rounds.has(over))) return [];
+    const value = over === null ? median(series(figure, 'gateway', rounds)) : ratio(figure, over, rounds);
+    const missedBy = Math.max(value / (atMost ?? Infinity), (atLeast ?? 0) / value);
+    const title = measurement.columns.find(({ key }) => key === figure)?.title ?? figure;
+    const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+    const unit = over === null ? '' : ` × ${labels[over]}'s`;
+    const judged = missedBy <= 1 ? 'held' : missedBy <= FAILED_AT ? 'missed' : 'FAILED';
+    return {
+      text: `${judged.padEnd(6)}  ${title}: ${value.toFixed(2)}${unit}, ${limit}  (${measurement.title})`,
+      failed: !(missedBy <= FAILED_AT),
+    };
+  });
+}
