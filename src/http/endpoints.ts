@@ -102,8 +102,8 @@ function checkField(name: string, value: unknown, caps: Caps): Refusal | undefin
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (kind && !matches[kind](value)) return invalid(name, `must be of type ${kind}`);
   const cap = Object.hasOwn(capped, name) ? capped[name] : undefined;
-  if (cap && typeof value === 'number' && (value > caps[cap] || value < 0)) {
-    return invalid(name, `must be between 0 and ${caps[cap]}`);
+  if (cap && typeof value === 'number' && (value > caps[cap] || value < leastOf(cap))) {
+    return invalid(name, `must be between ${leastOf(cap)} and ${caps[cap]}`);
   }
   if (name === 'stop' && Array.isArray(value) && value.length > caps.stop) {
     return invalid(name, `must have at most ${caps.stop} entries`);
@@ -112,6 +112,11 @@ function checkField(name: string, value: unknown, caps: Caps): Refusal | undefin
     return invalid(name, `must have at most ${STRING_CHARACTERS_MAX} characters`);
   }
   return undefined;
+}
+
+/** llama.cpp takes -1 tokens for "until the context ends", which is what leaving it out means. */
+function leastOf(cap: keyof Caps): number {
+  return cap === 'max_tokens' ? -1 : 0;
 }
 
 function checkMessages(messages: readonly unknown[]): Refusal | undefined {

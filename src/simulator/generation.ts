@@ -20,8 +20,6 @@ export interface Wish {
   /** Instead of prose. */
   readonly text: string | undefined;
   readonly tool: Tool | undefined;
-  /** Bytes of padding in an answer that streams. */
-  readonly paddingBytes: number;
 }
 
 export interface Tool {
@@ -29,33 +27,18 @@ export interface Tool {
   readonly parameters: unknown;
 }
 
-const PADDING_PIECE_CHARACTERS = 16_384;
-
 export function generate(wish: Wish, prose: ProseOf): Generation {
   if (wish.tool) {
     const said = limited(split(JSON.stringify(sampleOf(wish.tool.parameters))), wish.limit);
     const whole = said.pieces.length < wish.limit;
     return { ...said, finishReason: whole ? 'tool_calls' : 'length', stopReason: null, tool: wish.tool.name };
   }
-  const plain = wish.text === undefined && wish.paddingBytes === 0;
-  const said = plain ? prose(Math.min(wish.length, wish.limit)) : limited(piecesOf(wish, prose), wish.limit);
+  const { text } = wish;
+  const plain = text === undefined;
+  const said = plain ? prose(Math.min(wish.length, wish.limit)) : limited(split(text), wish.limit);
   const cutOff = plain ? wish.limit < wish.length : said.pieces.length >= wish.limit;
-  return (
-    stopped(said, wish.stop) ?? {
-      ...said,
-      finishReason: cutOff ? 'length' : 'stop',
-      stopReason: null,
-      tool: null,
-    }
-  );
-}
-
-function piecesOf(wish: Wish, prose: ProseOf): readonly string[] {
-  const words = wish.text === undefined ? prose(wish.length).pieces : split(wish.text);
-  if (wish.paddingBytes === 0) return words;
-  const padding = ' '.repeat(PADDING_PIECE_CHARACTERS);
-  const count = Math.ceil(wish.paddingBytes / PADDING_PIECE_CHARACTERS);
-  return [...words, ...Array.from({ length: count }, () => padding)];
+  const finishReason = cutOff ? 'length' : 'stop';
+  return stopped(said, wish.stop) ?? { ...said, finishReason, stopReason: null, tool: null };
 }
 
 /** Words with the space before them, long ones in parts of eight characters. */

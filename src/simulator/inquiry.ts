@@ -40,7 +40,6 @@ export function say(
       stop: stopOf(fields),
       text: fault.text ?? wish.text,
       tool: wish.tool,
-      paddingBytes: fields.stream === true ? (fault.answer_bytes ?? 0) : 0,
     },
     prose,
   );

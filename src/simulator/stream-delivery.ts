@@ -33,7 +33,7 @@ export class StreamDelivery implements Delivery, Paced {
     this.#ends = ends;
     this.#tokenMs = timing.tokenMs;
     this.#firstAtMs = pacer.nowMs() + timing.firstTokenMs;
-    this.#stepsMax = Math.min(answer.steps, cutAfter(fault));
+    this.#stepsMax = Math.min(answer.steps + extraSteps(answer, fault), cutAfter(fault));
   }
 
   begin(): void {
@@ -50,7 +50,8 @@ export class StreamDelivery implements Delivery, Paced {
 
   get sentTokens(): number {
     if (this.#answer.steps === 0) return 0;
-    return Math.round((this.#answer.outputTokens * this.#step) / this.#answer.steps);
+    const { outputTokens, steps } = this.#answer;
+    return Math.round((outputTokens * Math.min(this.#step, steps)) / steps);
   }
 
   stop(): void {
@@ -87,7 +88,9 @@ export class StreamDelivery implements Delivery, Paced {
       this.#opened = true;
       text = this.#answer.opening;
     }
-    while (this.#step < due && text.length < WRITE_MAX_CHARACTERS) text += this.#answer.frame(this.#step++);
+    while (this.#step < due && text.length < WRITE_MAX_CHARACTERS) {
+      text += this.#answer.frame(this.#step++ % this.#answer.steps);
+    }
     return text;
   }
 
@@ -100,4 +103,10 @@ export class StreamDelivery implements Delivery, Paced {
     if (this.#step === 0) this.#reply.flushHead();
     this.#ends.cut(how);
   }
+}
+
+/** A huge answer says its words again and again, uncounted. */
+function extraSteps(answer: Stream, fault: Fault): number {
+  if (!fault.answer_bytes || answer.steps === 0) return 0;
+  return Math.ceil(fault.answer_bytes / answer.frame(0).length);
 }

@@ -18,7 +18,7 @@ export interface Log {
 
 /** Lines are gathered and written off the request's path, at the latest after this long. */
 const FLUSH_INTERVAL_MS = 250;
-const BUFFER_BYTES = 16_384;
+const BUFFER_BYTES = 8_192;
 
 export function createLog(config: LogConfig, bindings: Record<string, unknown>): Log {
   const sink = destination({
@@ -38,7 +38,8 @@ export function createLog(config: LogConfig, bindings: Record<string, unknown>):
 }
 
 export function createLogger(level: string, bindings: Record<string, unknown>, sink: DestinationStream): Logger {
-  return pino({ level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime }, sink);
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime, formatters }, sink);
 }
 
 /** The one line of a request. No prompt, no answer, no key: only what is named here is ever written. */

@@ -62,7 +62,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   });
   const ended = once(child, 'exit');
   const ready = await Promise.race([once(child, 'message'), ended.then(() => undefined)]);
-  if (!ready) throw new Error('the gateway did not start');
+  if (!ready) {
+    if (!options.redis) await redis.stop();
+    throw new Error('the gateway did not start');
+  }
   const [{ listening }] = ready as [Ready];
   const { public: url = '', admin: adminUrl = '' } = listening;
 
