@@ -17,7 +17,10 @@ export function readUsage(value: unknown): Usage | undefined {
   const output = usage.completion_tokens ?? usage.output_tokens;
   const total = usage.total_tokens;
   if (!isCount(input) && !isCount(output) && !isCount(total)) return undefined;
-  const details = (usage.prompt_tokens_details ?? usage.input_tokens_details) as Record<string, unknown> | null;
+  const details = (usage.prompt_tokens_details ?? usage.input_tokens_details) as Record<
+    string,
+    unknown
+  > | null;
   return {
     inputTokens: count(input ?? total),
     outputTokens: count(output),

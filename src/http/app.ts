@@ -8,7 +8,7 @@ import type { Models } from '../upstream/models.ts';
 import { jsonBodyParser } from './body.ts';
 import { openCall } from './context.ts';
 import { endpoints } from './endpoints.ts';
-import { Exchanges, type Step } from './exchange.ts';
+import type { Exchanges, Step } from './exchange.ts';
 import { refusalOfError, refuseConnection, refuseRaw } from './faults.ts';
 import { health, index } from './health.ts';
 import { answer, route, validate } from './inference.ts';

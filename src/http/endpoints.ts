@@ -76,7 +76,11 @@ const capped: Readonly<Record<string, keyof Caps>> = {
 const STRING_CHARACTERS_MAX = 1_024;
 
 /** The first fault of a request body, or undefined. Fields that are null count as absent, as OpenAI has it. */
-export function checkBody(endpoint: Endpoint, body: Record<string, unknown>, caps: Caps): Refusal | undefined {
+export function checkBody(
+  endpoint: Endpoint,
+  body: Record<string, unknown>,
+  caps: Caps,
+): Refusal | undefined {
   for (const name of endpoint.required) {
     if (body[name] === undefined || body[name] === null) {
       return refusal('missing_parameter', `Missing required parameter: '${name}'.`, { param: name });

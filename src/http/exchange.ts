@@ -2,7 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Call } from '../core/call.ts';
 import type { Refusal } from '../core/errors.ts';
-import type { Inference } from './inference.ts';
+import type { Model } from '../upstream/models.ts';
+import type { JsonBody } from './body.ts';
+import type { Endpoint } from './endpoints.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -10,6 +12,17 @@ declare module 'fastify' {
     /** What an inference route has found out so far; set by its first step. */
     inference: Inference | null;
   }
+}
+
+/** A request for an answer of a model, as far as the steps have come with it. */
+export interface Inference {
+  readonly endpoint: Endpoint;
+  readonly body: JsonBody;
+  /** As the client sent it. */
+  readonly requestedModel: string | undefined;
+  readonly streamed: boolean;
+  /** What goes to the GPU server, once the model is known. */
+  model: Model | undefined;
 }
 
 /** One call that has not ended, for the drain. */

@@ -58,6 +58,7 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
 
 function refusalOfParser(code: string | undefined): Refusal {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal('request_timeout', 'The request came too slowly.');
-  if (code === 'HPE_HEADER_OVERFLOW') return refusal('headers_too_large', 'The request headers are too large.');
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return refusal('headers_too_large', 'The request headers are too large.');
   return refusal('bad_http', 'The request is not valid HTTP.');
 }

@@ -8,20 +8,9 @@ import type { AnswerShape } from '../upstream/relay.ts';
 import { select } from '../upstream/select.ts';
 import type { JsonBody } from './body.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
-import type { Exchanges, Step } from './exchange.ts';
+import type { Exchanges, Inference, Step } from './exchange.ts';
 import { forward } from './forward.ts';
 import type { Responder } from './respond.ts';
-
-/** A request for an answer of a model, as far as the steps have come with it. */
-export interface Inference {
-  readonly endpoint: Endpoint;
-  readonly body: JsonBody;
-  /** As the client sent it. */
-  readonly requestedModel: string | undefined;
-  readonly streamed: boolean;
-  /** What goes to the GPU server, once the model is known. */
-  model: Model | undefined;
-}
 
 export interface InferenceParts {
   readonly config: Config;
@@ -102,7 +91,11 @@ export function answer(parts: InferenceParts) {
   };
 }
 
-function fetchMedia({ config }: InferenceParts, reply: FastifyReply, media: ReturnType<typeof findRemoteMedia>) {
+function fetchMedia(
+  { config }: InferenceParts,
+  reply: FastifyReply,
+  media: ReturnType<typeof findRemoteMedia>,
+) {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   return inlineRemoteMedia(media, config.media, gone.signal);
@@ -169,7 +162,10 @@ function outgoingBody(inference: Inference, model: Model, asksForUsage: boolean,
   }
   if (rewritten) return Buffer.from(JSON.stringify({ ...body.value, ...Object.fromEntries(changes) }));
   if (changes.length === 0) return body.bytes;
-  return splice(body.bytes, changes.map(([name, value]) => memberEdit(body, name, value)));
+  return splice(
+    body.bytes,
+    changes.map(([name, value]) => memberEdit(body, name, value)),
+  );
 }
 
 function memberEdit({ bytes, members }: JsonBody, name: string, value: unknown): Edit {

@@ -19,9 +19,22 @@ export class Responder {
     this.#exchanges = exchanges;
   }
 
-  json(request: FastifyRequest, reply: FastifyReply, status: number, body: string, headers?: HeaderList): void {
+  json(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    body: string,
+    headers?: HeaderList,
+  ): void {
     const bytes = Buffer.from(body);
-    const list = ['content-type', JSON_TYPE, 'content-length', String(bytes.length), 'cache-control', 'no-store'];
+    const list = [
+      'content-type',
+      JSON_TYPE,
+      'content-length',
+      String(bytes.length),
+      'cache-control',
+      'no-store',
+    ];
     if (headers) list.push(...headers);
     this.#writeHead(request, reply, status, list);
     request.call.bytesOut = bytes.length;
@@ -65,7 +78,8 @@ export class Responder {
     const { call } = request;
     call.status = status;
     list.push('x-request-id', call.requestId);
-    if (call.principal) list.push('x-process-time', ((performance.now() - call.startedAtMs) / 1_000).toFixed(3));
+    if (call.principal)
+      list.push('x-process-time', ((performance.now() - call.startedAtMs) / 1_000).toFixed(3));
     // What plugins have set on the reply, such as CORS.
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) list.push(name, String(value));

@@ -1,7 +1,7 @@
 /** The gateway: a stateless replica with a public and an admin listener. Composes, listens, drains. */
-import { readFileSync } from 'node:fs';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import packageJson from '../../package.json' with { type: 'json' };
 import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
 import type { Readiness } from '../admin/probes.ts';
 import { createAuthenticator } from '../admission/authenticate.ts';
@@ -21,7 +21,8 @@ import { announceReady, endInOrder } from './lifecycle.ts';
 
 export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const loaded = loadConfig({ env });
-  if (!loaded.ok) throw new Error(`The configuration has faults.\n${loaded.faults.map(formatFault).join('\n')}`);
+  if (!loaded.ok)
+    throw new Error(`The configuration has faults.\n${loaded.faults.map(formatFault).join('\n')}`);
   const { config } = loaded;
   const log = createLog(config.log, { role: 'gateway', pid: process.pid });
   for (const warning of loaded.warnings) log.logger.warn(formatFault(warning));
@@ -67,14 +68,17 @@ class Gateway {
     });
     this.#publicApp = createPublicApp({
       config,
-      version,
+      version: packageJson.version,
       models: this.#models,
       exchanges: this.#exchanges,
       authenticator: this.#authenticator,
       redis: this.#redis.state,
       observe: (request, finished, endedAtMs) => this.#observe(request, finished, endedAtMs),
       untrustedForward: once((address) =>
-        logger.warn({ address }, 'X-Forwarded-For from an address that is not in TRUSTED_PROXIES is not believed'),
+        logger.warn(
+          { address },
+          'X-Forwarded-For from an address that is not in TRUSTED_PROXIES is not believed',
+        ),
       ),
     });
     this.#adminApp = createAdminApp({
@@ -93,8 +97,12 @@ class Gateway {
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
     // A balancer asks /ready; until Redis and the servers have been looked at it says 503, so nothing waits here.
     await Promise.race([this.#prober.start(), this.#redis.reached()]);
-    const address = await listenOn(this.#publicApp, { host: listen.host, port: listen.port, reusePort: sharesPort });
-    this.#log.logger.info({ address, admin: adminAddress, version }, 'gateway listens');
+    const address = await listenOn(this.#publicApp, {
+      host: listen.host,
+      port: listen.port,
+      reusePort: sharesPort,
+    });
+    this.#log.logger.info({ address, admin: adminAddress, version: packageJson.version }, 'gateway listens');
     announceReady('gateway', { public: address, admin: adminAddress });
   }
 
@@ -128,7 +136,9 @@ class Gateway {
       detail: {
         gateway: draining ? 'draining' : reached ? 'ok' : 'starting',
         redis: reached ? this.#redis.state() : 'connecting',
-        upstreams: Object.fromEntries([...this.#models.upstreams.values()].map((one) => [one.name, one.health])),
+        upstreams: Object.fromEntries(
+          [...this.#models.upstreams.values()].map((one) => [one.name, one.health]),
+        ),
       },
     };
   }
@@ -149,10 +159,6 @@ class Gateway {
     }));
   }
 }
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 async function listenOn(app: FastifyInstance, options: ListenOptions): Promise<string> {
   await app.ready();

@@ -21,8 +21,10 @@ export function streamUsage({ fields, promptTokens, cachedTokens }: Inquiry): St
   };
 }
 
+const CHOICES_MAX = 16_384;
+
 /** `n`, at least 1. */
 export function choiceCount(inquiry: Inquiry): number {
   const { n } = inquiry.fields;
-  return typeof n === 'number' && n > 1 ? Math.floor(n) : 1;
+  return typeof n === 'number' && n > 1 ? Math.min(Math.floor(n), CHOICES_MAX) : 1;
 }

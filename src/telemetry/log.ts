@@ -37,7 +37,11 @@ export function createLog(config: LogConfig, bindings: Record<string, unknown>):
   };
 }
 
-export function createLogger(level: string, bindings: Record<string, unknown>, sink: DestinationStream): Logger {
+export function createLogger(
+  level: string,
+  bindings: Record<string, unknown>,
+  sink: DestinationStream,
+): Logger {
   const formatters = { level: (label: string) => ({ level: label }) };
   return pino({ level, base: bindings, timestamp: pino.stdTimeFunctions.isoTime, formatters }, sink);
 }

@@ -2,7 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Call, Outcome } from '../core/call.ts';
 
 // Buckets of OpenTelemetry's GenAI conventions.
-const DURATION_SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+const DURATION_SECONDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
 const FIRST_TOKEN_SECONDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
@@ -64,18 +66,26 @@ export class Metrics {
     'upstream',
   ]);
   /** Do keys come from memory, as they should? */
-  readonly #keyLookups = this.#counter('sluice_key_lookups_total', 'Keys checked, by where the answer came from.', [
-    'outcome',
-  ]);
+  readonly #keyLookups = this.#counter(
+    'sluice_key_lookups_total',
+    'Keys checked, by where the answer came from.',
+    ['outcome'],
+  );
 
   constructor(readings: Readings) {
     collectDefaultMetrics({ register: this.registry });
-    this.#gauge('sluice_requests_in_flight', 'Requests that have begun and not ended.', readings.requestsInFlight);
+    this.#gauge(
+      'sluice_requests_in_flight',
+      'Requests that have begun and not ended.',
+      readings.requestsInFlight,
+    );
     this.#gauge('sluice_streams_open', 'Streams among the requests in flight.', readings.streamsOpen);
     this.#gauge('sluice_redis_up', '1 while Redis answers, 0 while the replica goes on without.', () =>
       Number(readings.redisUp()),
     );
-    this.#gauge('sluice_draining', '1 once the replica has been told to end.', () => Number(readings.draining()));
+    this.#gauge('sluice_draining', '1 once the replica has been told to end.', () =>
+      Number(readings.draining()),
+    );
     this.#upstreamGauges(readings);
   }
 

@@ -1,7 +1,15 @@
 import { type ErrorName, errorTable, type Refusal, refusal } from '../core/errors.ts';
 
 /** What went wrong on the wire, in words that a caller may read. Raw errors become refusals only here. */
-export type Cause = 'connect' | 'reset' | 'malformed' | 'first_byte' | 'idle' | 'total' | 'ended_early' | 'too_long';
+export type Cause =
+  | 'connect'
+  | 'reset'
+  | 'malformed'
+  | 'first_byte'
+  | 'idle'
+  | 'total'
+  | 'ended_early'
+  | 'too_long';
 
 const causes = {
   connect: ['upstream_unavailable', 'The model server cannot be reached.'],
@@ -40,7 +48,8 @@ export function causeOfError(error: Error & { code?: string; syscall?: string })
 }
 
 /** llama.cpp says 500 to inputs that do not fit; that is the caller's to mend and no fault of the server. */
-const inputTooLong = /too large to process|exceeds? the (available |maximum )?context|context (size|length|window)/i;
+const inputTooLong =
+  /too large to process|exceeds? the (available |maximum )?context|context (size|length|window)/i;
 
 /**
  * An answer that is no success, for the caller: the server's 4xx keeps status and message, all else is ours.

@@ -75,7 +75,8 @@ export class JsonAnswer {
 
   #release(bytes: Buffer, edits: readonly Edit[]): Buffer {
     const open = this.#scanner.openMember;
-    const wanted = (open?.name === 'model' && !this.#modelSeen) || (open?.name === 'usage' && !this.#usageSeen);
+    const wanted =
+      (open?.name === 'model' && !this.#modelSeen) || (open?.name === 'usage' && !this.#usageSeen);
     let until = bytes.length;
     if (open && wanted && open.start >= this.#passed) {
       const heldFrom = open.start - this.#passed;

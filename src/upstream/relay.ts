@@ -117,12 +117,17 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#state === 'over') controller.abort(new Error('the caller has left'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
     if (this.#state !== 'waiting' || status < 200) return;
     this.#status = status;
     this.#contentType = oneHeader(headers['content-type']);
     const length = Number(headers['content-length']);
-    this.#contentLength = headers['content-length'] !== undefined && Number.isSafeInteger(length) ? length : undefined;
+    this.#contentLength =
+      headers['content-length'] !== undefined && Number.isSafeInteger(length) ? length : undefined;
     const { shape } = this.#forwarding;
     const relayed = shape.kind === 'plain' ? status < 500 : status < 300;
     this.#state = relayed ? 'relaying' : 'collecting_error';

@@ -15,8 +15,8 @@ const DONE = Buffer.from('[DONE]');
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
 const MODEL = Buffer.from('"model"');
-const TERMINAL_EVENTS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map((type) =>
-  Buffer.from(`"type":"${type}"`),
+const TERMINAL_EVENTS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map(
+  (type) => Buffer.from(`"type":"${type}"`),
 );
 
 export interface StreamShape {

@@ -58,7 +58,7 @@ async function run(): Promise<number> {
   };
   print(`${machineText()}; ${percent(busyBefore)} busy before the run`);
   print(
-    `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians of ${plan.rounds} rounds of ${plan.timing.durationMs / 1_000} s.\n`,
+    `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians of ${plan.rounds} rounds of ${plan.timing.durationMs / 1_000} s.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
   );
   const judged = await measureAll(bench, plan);
   for (const { text } of judged) print(text);

@@ -17,6 +17,7 @@ export interface Timing {
 export interface Measurement {
   readonly topic: Topic;
   readonly title: string;
+  readonly conditions: string;
   readonly columns: readonly Column[];
   readonly bounds: readonly Bound[];
   /** Started for each round: a process that has held many streams keeps some of their memory. */
@@ -63,7 +64,7 @@ const callColumns: readonly Column[] = [
   { key: 'perSecond', title: 'requests/s', show: whole },
   { key: 'cpu', title: 'CPU µs/request', show: tenths },
   { key: 'perCore', title: 'requests/CPU s', show: whole },
-  { key: 'proxyCore', title: 'its core', show: percent },
+  { key: 'proxyCore', title: 'proxy core', show: percent },
   { key: 'feedingCore', title: 'feeding core', show: percent },
   { key: 'p50', title: 'added p50 µs', show: tenths, added: true },
   { key: 'p99', title: 'added p99 µs', show: tenths, added: true },
@@ -89,7 +90,7 @@ const streamColumns: readonly Column[] = [
   { key: 'perSecond', title: 'tokens/s', show: whole },
   { key: 'cpu', title: 'CPU µs/token', show: tenths },
   { key: 'perCore', title: 'tokens/CPU s', show: whole },
-  { key: 'proxyCore', title: 'its core', show: percent },
+  { key: 'proxyCore', title: 'proxy core', show: percent },
   { key: 'feedingCore', title: 'feeding core', show: percent },
   { key: 'p50', title: 'delay p50 µs', show: whole },
   { key: 'p99', title: 'delay p99 µs', show: whole },
@@ -125,7 +126,8 @@ const memoryColumns: readonly Column[] = [
 export const measurements: readonly Measurement[] = [
   {
     topic: 'chat',
-    title: 'Chat call of 600 bytes: 32 connections; latency at 1,000 requests/s',
+    title: 'Chat call of 600 bytes',
+    conditions: '32 connections; latency at 1,000 requests/s',
     columns: callColumns,
     bounds: [
       { figure: 'cpu', over: 'bare', atMost: 1.3 },
@@ -139,7 +141,8 @@ export const measurements: readonly Measurement[] = [
   },
   {
     topic: 'large',
-    title: 'Chat call of 1 MB: 8 connections; latency at 50 requests/s',
+    title: 'Chat call of 1 MB',
+    conditions: '8 connections; latency at 50 requests/s',
     columns: callColumns,
     bounds: [],
     freshProcesses: false,
@@ -148,7 +151,8 @@ export const measurements: readonly Measurement[] = [
   },
   {
     topic: 'streams',
-    title: '500 streams of 20 tokens/s',
+    title: '500 streams',
+    conditions: '20 tokens/s each',
     columns: streamColumns,
     bounds: [{ figure: 'cpu', over: 'nginx', atMost: 2 }],
     freshProcesses: false,
@@ -157,7 +161,8 @@ export const measurements: readonly Measurement[] = [
   },
   {
     topic: 'streams',
-    title: '1,000 streams of 20 tokens/s',
+    title: '1,000 streams',
+    conditions: '20 tokens/s each',
     columns: streamColumns,
     bounds: [
       { figure: 'cpu', over: 'nginx', atMost: 2 },
@@ -169,7 +174,8 @@ export const measurements: readonly Measurement[] = [
   },
   {
     topic: 'memory',
-    title: `${MEMORY_STREAMS.toLocaleString('en')} streams of 1 token/s, each time in a new process that has served before`,
+    title: `${MEMORY_STREAMS.toLocaleString('en')} streams`,
+    conditions: '1 token/s each, in a new process that has served before',
     columns: memoryColumns,
     bounds: [{ figure: 'perStream', over: null, atMost: 40 }],
     freshProcesses: true,

@@ -52,26 +52,27 @@ export function tableText(measurement: Measurement, rounds: Rounds): string {
   }
   for (const over of ['bare', 'nginx'] as const) {
     if (!rounds.has('gateway') || !rounds.has(over)) continue;
-    const ratios = columns.map(({ key }) => ratio(key, over, rounds).toFixed(2));
+    const ratios = columns.map((column) => ratio(column, over, rounds).toFixed(2));
     rows.push([`gateway ÷ ${labels[over]}`, ...ratios]);
   }
-  return `${measurement.title}\n${aligned(rows)}\n`;
+  return `${measurement.title}: ${measurement.conditions}\n${aligned(rows)}\n`;
 }
 
-function cell({ key, show, added }: Column, name: ContestantName, rounds: Rounds): string {
-  const own = series(key, name, rounds);
-  const direct = added && name !== 'direct' ? series(key, 'direct', rounds) : [];
-  const value = median(own.map((figure, round) => figure - (direct[round] ?? 0)));
-  return Number.isFinite(value) ? show(value) : '–';
+function cell(column: Column, name: ContestantName, rounds: Rounds): string {
+  const value = median(series(column, name, rounds));
+  return Number.isFinite(value) ? column.show(value) : '–';
 }
 
-function series(key: string, name: ContestantName, rounds: Rounds): number[] {
-  return (rounds.get(name) ?? []).map((figures) => figures[key] ?? NaN);
+function series({ key, added }: Column, name: ContestantName, rounds: Rounds): number[] {
+  const direct = added && name !== 'direct' ? (rounds.get('direct') ?? []) : [];
+  return (rounds.get(name) ?? []).map(
+    (figures, round) => (figures[key] ?? NaN) - (direct[round]?.[key] ?? 0),
+  );
 }
 
-function ratio(key: string, over: ContestantName, rounds: Rounds): number {
-  const others = series(key, over, rounds);
-  return median(series(key, 'gateway', rounds).map((own, round) => own / (others[round] ?? NaN)));
+function ratio(column: Column, over: ContestantName, rounds: Rounds): number {
+  const others = series(column, over, rounds);
+  return median(series(column, 'gateway', rounds).map((own, round) => own / (others[round] ?? NaN)));
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {
@@ -92,15 +93,15 @@ export interface Verdict {
 export function verdicts(measurement: Measurement, rounds: Rounds): Verdict[] {
   return measurement.bounds.flatMap((bound) => {
     const { figure, over, atMost, atLeast } = bound;
-    if (!rounds.has('gateway') || (over !== null && !rounds.has(over))) return [];
-    const value = over === null ? median(series(figure, 'gateway', rounds)) : ratio(figure, over, rounds);
+    const column = measurement.columns.find(({ key }) => key === figure);
+    if (!column || !rounds.has('gateway') || (over !== null && !rounds.has(over))) return [];
+    const value = over === null ? median(series(column, 'gateway', rounds)) : ratio(column, over, rounds);
     const missedBy = Math.max(value / (atMost ?? Infinity), (atLeast ?? 0) / value);
-    const title = measurement.columns.find(({ key }) => key === figure)?.title ?? figure;
     const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
     const unit = over === null ? '' : ` × ${labels[over]}'s`;
     const judged = missedBy <= 1 ? 'held' : missedBy <= FAILED_AT ? 'missed' : 'FAILED';
     return {
-      text: `${judged.padEnd(6)}  ${title}: ${value.toFixed(2)}${unit}, ${limit}  (${measurement.title})`,
+      text: `${judged.padEnd(6)}  ${measurement.title}, ${column.title}: ${value.toFixed(2)}${unit}, ${limit}`,
       failed: !(missedBy <= FAILED_AT),
     };
   });

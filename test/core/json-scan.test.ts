@@ -18,7 +18,22 @@ function random(seed: number) {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
     return Math.floor((state / 2_147_483_648) * below);
   };
-  const awkward = ['"', '\\', '\\"', '{', '}', ',', ':', '\n', 'é', '漢字', '😀', 'x'.repeat(70), '\\\\', ' '];
+  const awkward = [
+    '"',
+    '\\',
+    '\\"',
+    '{',
+    '}',
+    ',',
+    ':',
+    '\n',
+    'é',
+    '漢字',
+    '😀',
+    'x'.repeat(70),
+    '\\\\',
+    ' ',
+  ];
   const text = () => Array.from({ length: next(6) }, () => awkward[next(awkward.length)]).join('');
   const value = (depth: number): unknown => {
     const kind = next(depth > 4 ? 4 : 6);
@@ -79,7 +94,9 @@ test('twenty hostile megabytes are refused or scanned in a fraction of the time 
   };
   const refusedMs = measure(hostile, 'too_many_values');
   const scannedMs = measure(long, undefined);
-  process.stdout.write(`refused in ${refusedMs.toFixed(1)} ms, 20 MB of text in ${scannedMs.toFixed(1)} ms\n`);
+  process.stdout.write(
+    `refused in ${refusedMs.toFixed(1)} ms, 20 MB of text in ${scannedMs.toFixed(1)} ms\n`,
+  );
   assert.ok(refusedMs < 60 && scannedMs < 180);
 });
 

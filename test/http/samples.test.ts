@@ -82,7 +82,10 @@ test('a server that is killed in the middle of a stream ends it with an error ev
     assert.equal(status, 200);
     assert.equal(text.includes('[DONE]'), false);
     const last = text.trimEnd().split('\n\n').at(-1) ?? '';
-    assert.match(last, /^data: \{"error":\{"message":"[^"]+","type":"server_error","param":null,"code":"upstream_error"\}\}$/);
+    assert.match(
+      last,
+      /^data: \{"error":\{"message":"[^"]+","type":"server_error","param":null,"code":"upstream_error"\}\}$/,
+    );
   }
 });
 

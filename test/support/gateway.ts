@@ -21,7 +21,11 @@ export interface TestGateway {
   readonly redis: TestRedis;
   /** Made when the gateway was started; all models. */
   readonly key: string;
-  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>;
+  admin(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown> }>;
   createKey(wanted?: Record<string, unknown>): Promise<{ id: string; key: string }>;
   /** Everything that it has written so far. */
   logText(): Promise<string>;
@@ -72,7 +76,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const admin: TestGateway['admin'] = async (method, path, body) => {
     const answer = await fetch(`${adminUrl}/admin/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
@@ -123,7 +130,11 @@ async function untilReady(adminUrl: string): Promise<void> {
 }
 
 /** Polls until a condition holds; fails after ten seconds. */
-export async function until(holds: () => boolean | Promise<boolean>, what = 'a condition', limitMs = 10_000): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what = 'a condition',
+  limitMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);

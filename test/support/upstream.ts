@@ -1,12 +1,18 @@
 /** GPU servers for tests that need to say exactly which bytes come back. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from 'node:net';
 
 export interface TestUpstream {
   readonly url: string;
   /** What arrived, newest last. */
-  readonly requests: { readonly method: string; readonly path: string; readonly headers: IncomingMessage['headers']; readonly rawHeaders: string[]; readonly body: string }[];
+  readonly requests: {
+    readonly method: string;
+    readonly path: string;
+    readonly headers: IncomingMessage['headers'];
+    readonly rawHeaders: string[];
+    readonly body: string;
+  }[];
   /** Requests whose response is open. */
   running(): number;
   stop(): Promise<void>;
