@@ -34,6 +34,12 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
 
+/** What a byte outside of strings is: nothing to see (space, colon), part of a scalar, or itself. */
+const NOTHING = 0;
+const SCALAR = 1;
+const KINDS = new Uint8Array(256).map((_, byte) => (byte <= SPACE || byte === COLON ? NOTHING : SCALAR));
+for (const byte of [QUOTE, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET, COMMA]) KINDS[byte] = byte;
+
 /** A string is walked this far byte by byte before the native search takes over: most strings are short. */
 const NEAR = 32;
 const MEMBER_NAME_BYTES_MAX = 256;
@@ -77,58 +83,70 @@ export class JsonScanner {
         at = this.#finishString(piece, at);
         continue;
       }
-      const byte = piece[at] as number;
-      if (byte > SPACE) this.#token(byte, this.#consumed + at);
+      const kind = KINDS[piece[at] as number] as number;
+      if (kind === SCALAR) {
+        if (this.#depth === 1) this.#topLevelScalar(this.#consumed + at);
+      } else if (kind !== NOTHING) {
+        this.#structure(kind, this.#consumed + at);
+      }
       at += 1;
     }
     this.#consumed += length;
     return this.fault === undefined;
   }
 
-  #token(byte: number, offset: number): void {
+  #structure(byte: number, offset: number): void {
     switch (byte) {
       case QUOTE:
         this.#inString = true;
-        if (this.#nameNext && this.#depth === 1) {
+        if (this.#depth !== 1) return;
+        if (this.#nameNext) {
           this.#inName = true;
           this.#name = undefined;
-          return;
+        } else {
+          this.#valueBegins(offset);
         }
-        break;
+        return;
       case OPEN_BRACE:
       case OPEN_BRACKET:
-        this.#valueBegins(offset);
-        this.#count();
-        this.#depth += 1;
-        if (this.#depth > this.#limits.depthMax) this.fault = 'too_deep';
-        if (this.#depth === 1) {
-          this.#rootIsObject = byte === OPEN_BRACE;
-          this.#nameNext = this.#rootIsObject;
-        }
+        this.#opens(byte, offset);
         return;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
-        this.#depth -= 1;
-        if (this.#depth === 0) {
-          this.#memberEnds();
-          this.rootEnd = offset;
-          return;
-        }
-        break;
-      case COMMA:
-        this.#count();
-        if (this.#depth === 1 && this.#rootIsObject) {
-          this.#memberEnds();
-          this.#nameNext = true;
-          return;
-        }
-        return;
-      case COLON:
+        this.#closes(offset);
         return;
       default:
+        this.#count();
+        if (this.#depth !== 1 || !this.#rootIsObject) return;
+        this.#memberEnds();
+        this.#nameNext = true;
     }
+  }
+
+  #opens(byte: number, offset: number): void {
+    this.#count();
+    if (this.#depth === 1) this.#valueBegins(offset);
+    this.#depth += 1;
+    if (this.#depth > this.#limits.depthMax) this.fault = 'too_deep';
+    if (this.#depth !== 1) return;
+    this.#rootIsObject = byte === OPEN_BRACE;
+    this.#nameNext = this.#rootIsObject;
+  }
+
+  #closes(offset: number): void {
+    this.#depth -= 1;
+    if (this.#depth === 1) {
+      this.#valueEnd = offset + 1;
+    } else if (this.#depth === 0) {
+      this.#memberEnds();
+      this.rootEnd = offset;
+    }
+  }
+
+  /** A byte of a number, `true`, `false` or `null`. */
+  #topLevelScalar(offset: number): void {
     this.#valueBegins(offset);
-    if (this.#depth === 1) this.#valueEnd = offset + 1;
+    this.#valueEnd = offset + 1;
   }
 
   #count(): void {
@@ -137,7 +155,7 @@ export class JsonScanner {
   }
 
   #valueBegins(offset: number): void {
-    if (this.#depth === 1 && this.#rootIsObject && this.#valueStart < 0) this.#valueStart = offset;
+    if (this.#rootIsObject && this.#valueStart < 0) this.#valueStart = offset;
   }
 
   #memberEnds(): void {

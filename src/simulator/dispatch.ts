@@ -1,12 +1,13 @@
 /** Who answers a request: control, a plain page, or a call of the model. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Whole } from './answer.ts';
+import type { Answer, Whole } from './answer.ts';
 import { readBody } from './body.ts';
-import { Call, type Connection } from './call.ts';
+import { Call, type Connection, type Workshop } from './call.ts';
 import { control } from './control.ts';
 import { createEngine } from './engine.ts';
 import type { FaultBook } from './fault-book.ts';
 import { type Fault, parseHeaders } from './faults.ts';
+import type { Engine } from './inquiry.ts';
 import { type Fields, isFields } from './json.ts';
 import type { Ledger } from './ledger.ts';
 import type { Settings } from './options.ts';
@@ -29,73 +30,94 @@ interface House {
   readonly state: SimulatorState;
 }
 
-export interface Dispatch {
-  isControl(request: IncomingMessage): boolean;
-  serve(connection: Connection, request: IncomingMessage, response: ServerResponse): void;
-}
+export class Dispatch {
+  readonly #house: House;
+  readonly #engine: Engine;
+  readonly #workshop: Workshop;
+  readonly #prefixCache = createPrefixCache();
+  /** Unix time in seconds. */
+  readonly #startedAt: number;
 
-export function createDispatch({ settings, ledger, pacer, recorder, faults, state }: House): Dispatch {
-  const engine = createEngine(settings);
-  const startedAt = engine.created();
-  const prefixCache = createPrefixCache();
-  const workshop = { settings, pacer, queue: createRunQueue(settings.runningMax, ledger) };
+  constructor(house: House) {
+    const { settings, pacer, ledger } = house;
+    this.#house = house;
+    this.#engine = createEngine(settings);
+    this.#startedAt = this.#engine.created();
+    this.#workshop = { settings, pacer, queue: createRunQueue(settings.runningMax, ledger) };
+  }
 
-  const serveControl = (path: string, request: IncomingMessage, response: ServerResponse) =>
+  isControl(request: IncomingMessage): boolean {
+    return pathOf(request).startsWith('/sim/');
+  }
+
+  serve(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    const path = pathOf(request);
+    connection.requests++;
+    const target = postRoutes.get(path);
+    if (path.startsWith('/sim/')) this.#control(path, request, response);
+    else if (!isAuthorized(path, request, this.#house.settings))
+      refuse(request, response, refusals.unauthorized);
+    else if (target && request.method === 'POST') {
+      readBody(request, (body) => {
+        this.#house.recorder.last = new Recorded(request, path, body);
+        this.#call(target, body, connection, request, response);
+      });
+    } else if (pagePaths.has(path) && request.method === 'GET') send(response, this.#page(path));
+    else {
+      const known = target !== undefined || pagePaths.has(path);
+      refuse(request, response, known ? refusals.methodNotAllowed : refusals.notFound);
+    }
+  }
+
+  #control(path: string, request: IncomingMessage, response: ServerResponse): void {
+    const { state, faults } = this.#house;
     readBody(request, (body) => {
       send(response, { ...refusals.notFound, ...control(request.method ?? '', path, body, state, faults) });
     });
+  }
 
-  const page = (path: string): Whole => {
-    const found = pageOf(path, settings, ledger, startedAt);
-    return path === '/health' && faults.switches.unhealthy ? { ...found, status: 503 } : found;
-  };
+  #page(path: string): Whole {
+    const { settings, ledger, faults } = this.#house;
+    const page = pageOf(path, settings, ledger, this.#startedAt);
+    return path === '/health' && faults.switches.unhealthy ? { ...page, status: 503 } : page;
+  }
 
-  const answer = (target: Target, fields: Fields, prompt: Prompt, fault: Fault) => {
-    const model = typeof fields.model === 'string' ? fields.model : settings.models[0];
-    if (!settings.models.includes(model)) return refusals.unknownModel(model);
-    const cachedTokens = Math.min(prefixCache.read(prompt.texts), prompt.tokens - 1);
-    ledger.cachedTokens += cachedTokens;
-    return answerOf(target, { fields, model, promptTokens: prompt.tokens, cachedTokens, fault }, engine);
-  };
-
-  const call = (
+  #call(
     target: Target,
     body: Buffer,
     connection: Connection,
     request: IncomingMessage,
     response: ServerResponse,
-  ) => {
+  ): void {
     const fields = parse(body);
-    if (!fields) return send(response, refusals.badJson());
-    const prompt = promptOf(fields);
+    if (!fields) {
+      send(response, refusals.badJson());
+      return;
+    }
     const own = parseHeaders(request.rawHeaders);
-    if (own && 'problem' in own) return send(response, refusals.badRequest(own.problem));
-    const lying = faults.take(prompt.texts);
+    if (own && 'problem' in own) {
+      send(response, refusals.badRequest(own.problem));
+      return;
+    }
+    const prompt = promptOf(fields);
+    const lying = this.#house.faults.take(prompt.texts);
     const fault = own ? { ...lying, ...own.value } : lying;
-    new Call(workshop, connection, response, prompt.tokens, fault, () =>
-      answer(target, fields, prompt, fault),
-    ).begin();
-  };
+    const answer = () => this.#answer(target, fields, prompt, fault);
+    new Call(this.#workshop, connection, response, prompt.tokens, fault, answer).begin();
+  }
 
-  return {
-    isControl: (request) => pathOf(request).startsWith('/sim/'),
-    serve(connection, request, response) {
-      const path = pathOf(request);
-      connection.requests++;
-      if (path.startsWith('/sim/')) return serveControl(path, request, response);
-      if (!isAuthorized(path, request, settings)) return refuse(request, response, refusals.unauthorized);
-      const target = postRoutes.get(path);
-      if (target && request.method === 'POST') {
-        return readBody(request, (body) => {
-          recorder.last = new Recorded(request, path, body);
-          call(target, body, connection, request, response);
-        });
-      }
-      const isPage = pagePaths.has(path);
-      if (isPage && request.method === 'GET') return send(response, page(path));
-      refuse(request, response, isPage || target ? refusals.methodNotAllowed : refusals.notFound);
-    },
-  };
+  #answer(target: Target, fields: Fields, prompt: Prompt, fault: Fault): Answer {
+    const { settings, ledger } = this.#house;
+    const model = typeof fields.model === 'string' ? fields.model : settings.models[0];
+    if (!settings.models.includes(model)) return refusals.unknownModel(model);
+    const cachedTokens = Math.min(this.#prefixCache.read(prompt.texts), prompt.tokens - 1);
+    ledger.cachedTokens += cachedTokens;
+    return answerOf(
+      target,
+      { fields, model, promptTokens: prompt.tokens, cachedTokens, fault },
+      this.#engine,
+    );
+  }
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

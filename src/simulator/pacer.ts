@@ -15,98 +15,97 @@ export interface Paced {
   run(nowMs: number): void;
 }
 
-export interface Pacer {
-  nowMs(): number;
+export class Pacer {
+  readonly nowMs: () => number;
+  readonly #wheel: Paced[][] = Array.from({ length: SLOTS }, () => []);
+  /** Takes the place of the slot that is being visited, so that entries can come back to it. */
+  #spare: Paced[] = [];
+  #held = 0;
+  #tick = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #paused = false;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.nowMs = now;
+  }
+
   /** Calls `entry.run` at the first tick that is not before `atMs`. */
-  schedule(entry: Paced, atMs: number): void;
-  after(delayMs: number, run: () => void): Paced;
-  cancel(entry: Paced): void;
+  schedule(entry: Paced, atMs: number): void {
+    if (!this.#timer && !this.#paused) {
+      this.#tick = Math.max(this.#tick, Math.floor(this.nowMs() / TICK_MS));
+      this.#start();
+    }
+    entry.dueTick = Math.max(this.#tick + 1, Math.ceil(atMs / TICK_MS));
+    entry.waiting = true;
+    this.#held++;
+    this.#wheel[entry.dueTick % SLOTS]?.push(entry);
+  }
+
+  after(delayMs: number, run: () => void): Paced {
+    const entry: Paced = { waiting: false, dueTick: 0, run };
+    this.schedule(entry, this.nowMs() + delayMs);
+    return entry;
+  }
+
+  cancel(entry: Paced): void {
+    entry.waiting = false;
+  }
+
   /** Stops time for everyone, until resumed. */
-  pause(): void;
-  resume(): void;
-  stop(): void;
-}
+  pause(): void {
+    this.#paused = true;
+    this.#rest();
+  }
 
-export function createPacer(now: () => number = () => performance.now()): Pacer {
-  const wheel: Paced[][] = Array.from({ length: SLOTS }, () => []);
-  let spare: Paced[] = [];
-  let held = 0;
-  let tick = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let paused = false;
+  resume(): void {
+    this.#paused = false;
+    if (this.#held > 0 && !this.#timer) this.#start();
+  }
 
-  const turn = () => {
-    const nowMs = now();
+  /** Forgets everyone. */
+  stop(): void {
+    this.pause();
+    for (const slot of this.#wheel) slot.length = 0;
+    this.#held = 0;
+  }
+
+  #start(): void {
+    this.#timer = setInterval(() => this.#turn(), TICK_MS);
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #turn(): void {
+    const nowMs = this.nowMs();
     const target = Math.floor(nowMs / TICK_MS);
     // After a long stall every slot is looked at once.
-    for (tick = Math.max(tick, target - SLOTS); tick < target; ) {
-      tick++;
-      visit(tick % SLOTS, target, nowMs);
+    this.#tick = Math.max(this.#tick, target - SLOTS);
+    while (this.#tick < target) {
+      this.#tick++;
+      this.#visit(this.#tick % SLOTS, target, nowMs);
     }
-    if (held === 0) rest();
-  };
+    if (this.#held === 0) this.#rest();
+  }
 
-  const visit = (index: number, target: number, nowMs: number) => {
-    const entries = wheel[index];
+  #visit(index: number, target: number, nowMs: number): void {
+    const entries = this.#wheel[index];
     if (!entries || entries.length === 0) return;
-    wheel[index] = spare;
+    const kept = this.#spare;
+    this.#wheel[index] = kept;
     for (const entry of entries) {
       if (entry.waiting && entry.dueTick > target) {
-        wheel[index]?.push(entry);
+        kept.push(entry);
         continue;
       }
-      held--;
+      this.#held--;
       if (!entry.waiting) continue;
       entry.waiting = false;
       entry.run(nowMs);
     }
     entries.length = 0;
-    spare = entries;
-  };
-
-  const rest = () => {
-    clearInterval(timer);
-    timer = undefined;
-  };
-
-  const wake = () => {
-    if (timer || paused) return;
-    tick = Math.max(tick, Math.floor(now() / TICK_MS));
-    timer = setInterval(turn, TICK_MS);
-  };
-
-  const schedule = (entry: Paced, atMs: number) => {
-    wake();
-    entry.dueTick = Math.max(tick + 1, Math.ceil(atMs / TICK_MS));
-    entry.waiting = true;
-    held++;
-    wheel[entry.dueTick % SLOTS]?.push(entry);
-  };
-
-  return {
-    nowMs: now,
-    schedule,
-    after(delayMs, run) {
-      const entry: Paced = { waiting: false, dueTick: 0, run };
-      schedule(entry, now() + delayMs);
-      return entry;
-    },
-    cancel(entry) {
-      entry.waiting = false;
-    },
-    pause() {
-      paused = true;
-      rest();
-    },
-    resume() {
-      paused = false;
-      if (held > 0 && !timer) timer = setInterval(turn, TICK_MS);
-    },
-    stop() {
-      paused = true;
-      rest();
-      for (const slot of wheel) slot.length = 0;
-      held = 0;
-    },
-  };
+    this.#spare = entries;
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * Remembers how prompts began, as a GPU server's prefix cache does, so that `cached_tokens` tells whether a
- * prompt came to the server that knows its beginning. Blocks are chained: one counts only if all before it do.
+ * prompt came to the server that knows its beginning. Blocks are chained: one that is known was read after the
+ * same ones as now.
  */
 import { tokensOfBytes } from './prompt.ts';
 
@@ -32,9 +33,9 @@ export function createPrefixCache(): PrefixCache {
           for (; at < end; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
           if (left > 0) continue;
           left = BLOCK_CHARACTERS;
-          if (!remembered.has(hash)) remember(hash);
-          else if (cachedBlocks === blocks) cachedBlocks++;
           blocks++;
+          if (remembered.has(hash)) cachedBlocks = blocks;
+          else remember(hash);
           if (blocks === BLOCKS_MAX) return cachedTokens(cachedBlocks);
         }
       }

@@ -2,7 +2,7 @@
 import type { Stream } from './answer.ts';
 import type { Generation } from './generation.ts';
 import type { Inquiry } from './inquiry.ts';
-import { type ItemOf, type ResponseOf, statusOf } from './responses.ts';
+import { type ItemOf, type ResponseOf, statusOf } from './response-object.ts';
 
 export function streamResponses(
   { promptTokens }: Inquiry,

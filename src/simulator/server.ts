@@ -5,11 +5,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Connection } from './call.ts';
-import { createDispatch } from './dispatch.ts';
+import { Dispatch } from './dispatch.ts';
 import { createFaultBook } from './fault-book.ts';
 import { createLedger } from './ledger.ts';
 import { type SimulatorOptions, settingsOf } from './options.ts';
-import { createPacer } from './pacer.ts';
+import { Pacer } from './pacer.ts';
 import { createState, type Recorder, type SimulatorState } from './state.ts';
 
 export interface Simulator {
@@ -23,7 +23,7 @@ export interface Simulator {
 export function createSimulator(options: SimulatorOptions = {}): Simulator {
   const settings = settingsOf(options);
   const ledger = createLedger();
-  const pacer = createPacer();
+  const pacer = new Pacer();
   const recorder: Recorder = { last: undefined };
   let frozen: (() => void)[] = [];
 
@@ -35,7 +35,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     for (const serve of waiting) serve();
   });
   const state = createState(ledger, faults, recorder);
-  const dispatch = createDispatch({ settings, ledger, pacer, recorder, faults, state });
+  const dispatch = new Dispatch({ settings, ledger, pacer, recorder, faults, state });
 
   const server = createServer({
     keepAliveTimeout: settings.keepAliveTimeoutMs,

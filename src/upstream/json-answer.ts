@@ -18,6 +18,11 @@ export class JsonAnswer {
     return this.#edited || !this.#modelSeen;
   }
 
+  /** Is it whole? A server that ends its answers by closing the connection may have died in the middle. */
+  get complete(): boolean {
+    return this.#scanner.rootEnd >= 0 || this.#scanner.fault !== undefined;
+  }
+
   #edited = false;
   readonly #scanner = new JsonScanner(UNBOUNDED);
   readonly #model: Buffer | undefined;

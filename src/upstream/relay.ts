@@ -201,6 +201,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     const rest = json.end();
     const last = concat(this.#lastPiece, rest);
     this.#call.usage = json.usage;
+    if (!json.complete) return this.#failFor('ended_early');
     this.#commit(last?.length ?? 0);
     this.#end(last);
   }

@@ -7,16 +7,17 @@ const EVENT_BYTES_MAX = 4_194_304;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const DONE = Buffer.from('[DONE]');
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
 const MODEL = Buffer.from('"model"');
+const TYPE = Buffer.from('"type"');
 const TERMINAL_EVENTS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map(
-  (type) => Buffer.from(`"type":"${type}"`),
+  (type) => Buffer.from(`"${type}"`),
 );
 
 export interface StreamShape {
@@ -131,14 +132,41 @@ export class SseAnswer {
   #lookForEnding(block: Buffer): void {
     if (this.complete) return;
     if (this.#shape.ending === 'terminal_event') {
-      this.complete = TERMINAL_EVENTS.some((event) => block.indexOf(event) >= 0);
+      this.complete = TERMINAL_EVENTS.some((type) => namesType(block, type));
     }
-    // `data: [DONE]` is the only event that ends with a bracket, so one byte tells nearly always.
+    // Nearly every block ends with the `}` of its JSON, so one byte tells that `[DONE]` is not there.
     let last = block.length - 1;
     while (last >= 0 && (block[last] === LINE_FEED || block[last] === CARRIAGE_RETURN)) last -= 1;
-    if (block[last] !== CLOSE_BRACKET) return;
-    this.complete = block.subarray(Math.max(0, last - DONE.length + 1), last + 1).equals(DONE);
+    if (block[last] !== CLOSE_BRACE && saysDone(block)) this.complete = true;
   }
+}
+
+/** Is there a line `data: [DONE]`? Comments may stand behind it. */
+function saysDone(block: Buffer): boolean {
+  const start = block.lastIndexOf(DONE);
+  if (start < 0) return false;
+  const next = block[start + DONE.length];
+  if (next !== undefined && next !== LINE_FEED && next !== CARRIAGE_RETURN) return false;
+  let line = start;
+  while (block[line - 1] === SPACE) line -= 1;
+  return (
+    isAt(block, line - DATA.length, DATA) &&
+    (line === DATA.length || block[line - DATA.length - 1] === LINE_FEED)
+  );
+}
+
+/** Is this quoted word the value of a member `type`? Elsewhere it is somebody's text. */
+function namesType(block: Buffer, word: Buffer): boolean {
+  for (let at = block.indexOf(word); at >= 0; at = block.indexOf(word, at + 1)) {
+    let end = at;
+    while (block[end - 1] === SPACE || block[end - 1] === COLON) end -= 1;
+    if (end < at && isAt(block, end - TYPE.length, TYPE)) return true;
+  }
+  return false;
+}
+
+function isAt(block: Buffer, start: number, word: Buffer): boolean {
+  return start >= 0 && block.compare(word, 0, word.length, start, start + word.length) === 0;
 }
 
 /** Is there a `usage` object? Some servers write `"usage":null` into every chunk, which is not worth parsing. */

@@ -32,9 +32,12 @@ export class Watchdog {
 
   /** Bytes have come, or have gone out again to a caller who had stopped reading. */
   progress(nowMs: number): void {
-    this.#phase = 'idle';
     this.#progressAtMs = nowMs;
     this.#spokenAtMs = nowMs;
+    if (this.#phase === 'idle') return;
+    this.#phase = 'idle';
+    // The timer is set for the first byte, which may be long after this limit.
+    if (this.#limits.idle_ms < this.#limits.first_byte_ms) this.#sleep(nowMs);
   }
 
   whenQuiet(everyMs: number, tell: () => void): void {

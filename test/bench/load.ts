@@ -1,5 +1,5 @@
 /** What the load generator is asked and what it answers. */
-import { cpuSeconds } from './processes.ts';
+import { cpuSeconds, machineCpuSeconds } from './processes.ts';
 import type { Destination, RequestShape } from './requests.ts';
 
 export interface Target extends Destination {
@@ -35,6 +35,8 @@ interface CpuUse {
   readonly seconds: number;
   readonly proxyCpuSeconds: number;
   readonly feedingCpuSeconds: number;
+  /** Of everybody else on the machine: where it is high, the round says little. */
+  readonly otherCpuSeconds: number;
 }
 
 export interface CallResult extends CpuUse {
@@ -67,9 +69,12 @@ export function countCpu(target: Target): () => CpuUse {
   const startedAt = performance.now();
   const proxyBefore = cpuSeconds(target.pids);
   const feedingBefore = cpuSeconds(target.feedingPids);
-  return () => ({
-    seconds: (performance.now() - startedAt) / 1_000,
-    proxyCpuSeconds: cpuSeconds(target.pids) - proxyBefore,
-    feedingCpuSeconds: cpuSeconds(target.feedingPids) - feedingBefore,
-  });
+  const machineBefore = machineCpuSeconds();
+  return () => {
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const proxyCpuSeconds = cpuSeconds(target.pids) - proxyBefore;
+    const feedingCpuSeconds = cpuSeconds(target.feedingPids) - feedingBefore;
+    const otherCpuSeconds = machineCpuSeconds() - machineBefore - proxyCpuSeconds - feedingCpuSeconds;
+    return { seconds, proxyCpuSeconds, feedingCpuSeconds, otherCpuSeconds };
+  };
 }

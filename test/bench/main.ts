@@ -20,9 +20,9 @@ import {
   startContestant,
 } from './contestants.ts';
 import { type Measurement, measurements, type Timing } from './measurements.ts';
-import { busyShare, endAllProcesses, FEEDING_CORE, PROXY_CORE } from './processes.ts';
+import { endAllProcesses, FEEDING_CORE, PROXY_CORE } from './processes.ts';
 import { profileSummary } from './profile-summary.ts';
-import { type Figures, machineText, percent, tableText, type Verdict, verdicts } from './report.ts';
+import { type Figures, machineText, tableText, type Verdict, verdicts } from './report.ts';
 
 /** Before the first round, and not counted: V8 takes seconds of load to compile what is hot. */
 const WARM_UP: Timing = { warmupMs: 0, durationMs: 4_000 };
@@ -47,7 +47,6 @@ async function run(): Promise<number> {
     return 2;
   }
   const profileFolder = values.profile ? mkdtempSync(join(tmpdir(), 'sluice-profile-')) : undefined;
-  const busyBefore = await busyShare(1_000);
   const bench = await startBench();
   const plan: Plan = {
     rounds: values.profile ? 1 : values.quick ? 3 : 5,
@@ -56,7 +55,7 @@ async function run(): Promise<number> {
     contestants: takingPart(values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'gateway']),
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
-  print(`${machineText()}; ${percent(busyBefore)} busy before the run`);
+  print(machineText());
   print(
     `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians of ${plan.rounds} rounds of ${plan.timing.durationMs / 1_000} s.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
   );

@@ -55,6 +55,7 @@ function callFigures(full: CallResult, steady: CallResult): Figures {
     perCore: full.requests / full.proxyCpuSeconds,
     proxyCore: full.proxyCpuSeconds / full.seconds,
     feedingCore: full.feedingCpuSeconds / full.seconds,
+    others: full.otherCpuSeconds / full.seconds,
     p50: steady.latencyMicroseconds.p50,
     p99: steady.latencyMicroseconds.p99,
   };
@@ -66,6 +67,7 @@ const callColumns: readonly Column[] = [
   { key: 'perCore', title: 'requests/CPU s', show: whole },
   { key: 'proxyCore', title: 'proxy core', show: percent },
   { key: 'feedingCore', title: 'feeding core', show: percent },
+  { key: 'others', title: 'others', show: percent },
   { key: 'p50', title: 'added p50 µs', show: tenths, added: true },
   { key: 'p99', title: 'added p99 µs', show: tenths, added: true },
 ];
@@ -79,6 +81,7 @@ function streams(count: number, tokensPerSecond: number): Measurement['measure']
       perCore: result.tokens / result.proxyCpuSeconds,
       proxyCore: result.proxyCpuSeconds / result.seconds,
       feedingCore: result.feedingCpuSeconds / result.seconds,
+      others: result.otherCpuSeconds / result.seconds,
       p50: result.delayMicroseconds.p50,
       p99: result.delayMicroseconds.p99,
       firstP99: result.firstTokenMicroseconds.p99 / 1_000,
@@ -92,6 +95,7 @@ const streamColumns: readonly Column[] = [
   { key: 'perCore', title: 'tokens/CPU s', show: whole },
   { key: 'proxyCore', title: 'proxy core', show: percent },
   { key: 'feedingCore', title: 'feeding core', show: percent },
+  { key: 'others', title: 'others', show: percent },
   { key: 'p50', title: 'delay p50 µs', show: whole },
   { key: 'p99', title: 'delay p99 µs', show: whole },
   { key: 'firstP99', title: 'first token p99 ms', show: whole },

@@ -144,17 +144,11 @@ export function residentBytes(pids: readonly number[]): number {
   return kilobytes * 1024;
 }
 
-/** The share of all cores that somebody used in that time, other guests of the host included. */
-export async function busyShare(durationMs: number): Promise<number> {
-  const before = machineTicks();
-  await delay(durationMs);
-  const after = machineTicks();
-  return 1 - (after.idle - before.idle) / (after.all - before.all);
-}
-
-function machineTicks(): { idle: number; all: number } {
+/** What all processes used together since the machine started, and what other guests of its host took from it. */
+export function machineCpuSeconds(): number {
   // user, nice, system, idle, iowait, irq, softirq, steal; what follows is contained in these.
   const line = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? '';
   const ticks = line.split(/ +/).slice(1, 9).map(Number);
-  return { idle: (ticks[3] ?? 0) + (ticks[4] ?? 0), all: ticks.reduce((sum, tick) => sum + tick, 0) };
+  const idle = (ticks[3] ?? 0) + (ticks[4] ?? 0);
+  return (ticks.reduce((sum, tick) => sum + tick, 0) - idle) / TICKS_PER_SECOND;
 }

@@ -37,7 +37,9 @@ export function machineText(): string {
   return `${date}, ${processors[0]?.model}, ${processors.length} cores, Node ${process.version}`;
 }
 
+/** NaN if any value is: a round in which nothing came through cannot be left out. */
 export function median(values: readonly number[]): number {
+  if (values.some(Number.isNaN)) return NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const upper = Math.floor(sorted.length / 2);
   const lower = Math.floor((sorted.length - 1) / 2);
@@ -52,15 +54,20 @@ export function tableText(measurement: Measurement, rounds: Rounds): string {
   }
   for (const over of ['bare', 'nginx'] as const) {
     if (!rounds.has('gateway') || !rounds.has(over)) continue;
-    const ratios = columns.map((column) => ratio(column, over, rounds).toFixed(2));
+    const ratios = columns.map((column) => shown(ratio(column, over, rounds), ratioText));
     rows.push([`gateway ÷ ${labels[over]}`, ...ratios]);
   }
   return `${measurement.title}: ${measurement.conditions}\n${aligned(rows)}\n`;
 }
 
+const ratioText = (value: number) => value.toFixed(2);
+
+function shown(value: number, show: Column['show']): string {
+  return Number.isFinite(value) ? show(value) : '–';
+}
+
 function cell(column: Column, name: ContestantName, rounds: Rounds): string {
-  const value = median(series(column, name, rounds));
-  return Number.isFinite(value) ? column.show(value) : '–';
+  return shown(median(series(column, name, rounds)), column.show);
 }
 
 function series({ key, added }: Column, name: ContestantName, rounds: Rounds): number[] {

@@ -42,6 +42,17 @@ test('a client that sends FIN is gone, as one that resets is', async (t) => {
   await state.until(({ running, cancelled }) => running === 0 && cancelled === 2);
 });
 
+test('a client that sends FIN and reads no more is gone, with an answer in the pipe', async (t) => {
+  const { url, state } = await startSimulator(t);
+  state.addFault({ answer_bytes: 100_000_000 });
+  const call = await rawCall(url, { ...hello, stream: true });
+  call.socket.pause();
+  await state.until(({ running }) => running === 1);
+  call.socket.end();
+  await state.until(({ running, cancelled }) => running === 0 && cancelled === 1);
+  call.socket.destroy();
+});
+
 test('an answer that was sent in full is finished, not cancelled', async (t) => {
   const { url, state } = await startSimulator(t);
   for (const stream of [true, false]) await (await post(url + path, { ...hello, stream })).text();

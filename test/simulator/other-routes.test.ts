@@ -108,7 +108,7 @@ test('metrics have the names that a gateway reads, and tell running from waiting
   assert.ok(value('kv_cache_usage_perc') > 0 && value('kv_cache_usage_perc') <= 1);
   assert.equal(value('prompt_tokens_total'), 9);
   leaving.abort();
-  await state.until(({ running, waiting, cancelled }) => running + waiting === 0 && cancelled === 3);
+  await state.until(({ running, waiting, cancelled }) => running === 0 && waiting === 0 && cancelled === 3);
   await refused;
 });
 

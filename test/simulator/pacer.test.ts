@@ -1,12 +1,12 @@
 /** The wheel calls everything once, in time, however far ahead and however late. */
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { createPacer } from '../../src/simulator/pacer.ts';
+import { Pacer } from '../../src/simulator/pacer.ts';
 
 function simulated() {
   mock.timers.enable({ apis: ['setInterval'] });
   let nowMs = 0;
-  const pacer = createPacer(() => nowMs);
+  const pacer = new Pacer(() => nowMs);
   const pass = (ms: number, stepMs = 2) => {
     for (let left = ms; left > 0; left -= stepMs) {
       nowMs += stepMs;

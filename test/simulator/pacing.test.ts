@@ -1,7 +1,7 @@
 /** Tokens come at their times. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hello, json, post, startSimulator } from './support/simulator.ts';
+import { hello, post, rawCall, startSimulator } from './support/simulator.ts';
 
 const path = '/v1/chat/completions';
 /** Timers and performance.now may differ by a little. */
@@ -42,15 +42,13 @@ test('a thousand streams keep their pace together', async (t) => {
 
 test('a client that does not read holds up its own stream, and nobody else', async (t) => {
   const { url, state } = await startSimulator(t);
-  state.addFault({ answer_bytes: 200_000_000 });
-  const leaving = new AbortController();
-  for (const stream of [true, false]) {
-    await post(url + path, { ...hello, stream }, { signal: leaving.signal });
-  }
-  state.clearFaults();
+  state.addFault({ answer_bytes: 200_000_000, calls: 2 });
+  const stuck = await Promise.all([true, false].map((stream) => rawCall(url, { ...hello, stream })));
+  for (const { socket } of stuck) socket.pause();
+  await state.until(({ started }) => started === 2);
   assert.equal((await post(url + path, hello)).status, 200);
   // Written without regard to the reader, both would be over.
   assert.equal(state.counts.running, 2);
-  leaving.abort();
+  for (const { socket } of stuck) socket.destroy();
   await state.until(({ running, cancelled }) => running === 0 && cancelled === 2);
 });

@@ -1,0 +1,126 @@
+/** A client that does not read costs a bounded piece of memory for a bounded time, and nobody else anything. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { after, test } from 'node:test';
+import { until } from '../support/gateway.ts';
+import { hello, openSocket, post } from './support/caller.ts';
+import { simulated } from './support/simulated.ts';
+
+const CLIENTS = 100;
+const ANSWER_BYTES = 16_777_216;
+/** What is promised; a noisy machine is given three times that. */
+const GROWTH_MIB = 50;
+
+const house = simulated({ timeouts: { idle_ms: 4_000 } });
+const sockets: Socket[] = [];
+after(() => {
+  for (const socket of sockets) socket.destroy();
+});
+
+function residentMib(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
+}
+
+async function ask(content: string): Promise<number> {
+  const { gateway } = house;
+  const startedAtMs = performance.now();
+  const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'public', messages: [{ role: 'user', content }] }),
+  });
+  await answer.json();
+  assert.equal(answer.status, 200);
+  return performance.now() - startedAtMs;
+}
+
+async function sendAndNeverRead(stream: boolean, content: string): Promise<void> {
+  const { gateway } = house;
+  const socket = await openSocket(gateway.url);
+  socket.pause();
+  socket.on('error', () => undefined);
+  sockets.push(socket);
+  const messages = [{ role: 'user', content }];
+  socket.write(post(gateway, '/v1/chat/completions', { model: 'public', stream, messages }));
+}
+
+test('100 clients that never read 16 MiB each: memory stays, others are served, and they are cut', async (t) => {
+  const { gateway, simulator } = house;
+  simulator.state.addFault({ prompt: 'much', answer_bytes: ANSWER_BYTES });
+  for (let round = 0; round < 100; round += 1) await ask('warm up');
+  const pid = gateway.process.pid ?? 0;
+  const beforeMib = residentMib(pid);
+  const { counts } = simulator.state;
+
+  await Promise.all(Array.from({ length: CLIENTS }, (_, index) => sendAndNeverRead(index % 2 === 0, 'much')));
+  await until(() => counts.running === CLIENTS, 'all of them to be answered');
+  let peakMib = 0;
+  const tookMs: number[] = [];
+  for (let round = 0; round < 100; round += 1) {
+    tookMs.push(await ask('a word between'));
+    peakMib = Math.max(peakMib, residentMib(pid));
+  }
+  assert.equal(counts.running, CLIENTS, 'they were still there');
+  const grownMib = peakMib - beforeMib;
+  const slowestMs = Math.max(...tookMs);
+  t.diagnostic(`${beforeMib.toFixed(0)} MiB before, ${grownMib.toFixed(0)} MiB more with ${CLIENTS} that do not read`);
+  t.diagnostic(`the slowest of 100 other calls took ${slowestMs.toFixed(1)} ms`);
+  assert.ok(grownMib < GROWTH_MIB * 3, `${grownMib} MiB`);
+  assert.ok(slowestMs < 1_000, `${slowestMs} ms`);
+
+  await until(() => counts.running === 0, 'their calls to be ended', 10_000);
+  await until(async () => (await gateway.metric('sluice_requests_in_flight')) === 0, 'no request in flight');
+  const lines = (await gateway.logLines(300)).filter(({ outcome }) => outcome !== 'completed');
+  assert.equal(lines.length, CLIENTS);
+  assert.deepEqual([...new Set(lines.map(({ outcome }) => outcome))], ['client_gone']);
+});
+
+test('who leaves the last bytes of an answer unread is cut as well', async () => {
+  const { gateway, simulator } = house;
+  // Somewhere in here an answer just does not fit into the buffers of the system.
+  for (let kib = 64; kib <= 6_400; kib += 64) {
+    const content = `exactly ${kib} KiB`;
+    simulator.state.addFault({ prompt: content, answer_bytes: kib * 1_024 });
+    await sendAndNeverRead(kib % 128 === 0, content);
+  }
+  await until(() => simulator.state.counts.running < 100, 'some to be answered');
+  await until(async () => (await gateway.metric('sluice_requests_in_flight')) === 0, 'no request in flight', 20_000);
+  assert.equal(simulator.state.counts.running, 0);
+});
+
+test('who does not read when the total time is over is cut, error event or not', async () => {
+  const { gateway, simulator } = house;
+  simulator.state.addFault({ prompt: 'never', answer_bytes: ANSWER_BYTES });
+  await sendAndNeverRead(true, 'never');
+  await until(() => simulator.state.counts.running === 1, 'the call to run');
+  await until(async () => (await gateway.metric('sluice_requests_in_flight')) === 0, 'no request in flight', 15_000);
+});
+
+test('a slow reader gets every byte in order', async () => {
+  const { gateway, simulator } = house;
+  simulator.state.addFault({ prompt: 'slowly', answer_bytes: 4_000_000 });
+  for (const stream of [true, false]) {
+    const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'public', stream, messages: [{ role: 'user', content: 'slowly' }, ...hello] }),
+    });
+    assert.ok(answer.body);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of answer.body) {
+      pieces.push(piece as Uint8Array);
+      if (pieces.length % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const text = Buffer.concat(pieces).toString();
+    assert.ok(text.length > 4_000_000);
+    if (!stream) {
+      const { choices } = JSON.parse(text) as { choices: { message: { content: string } }[] };
+      assert.match(choices[0]?.message.content ?? '', /^This is/);
+      continue;
+    }
+    const events = text.split('\n\n');
+    assert.deepEqual(events.splice(-2), ['data: [DONE]', '']);
+    for (const event of events) assert.ok(JSON.parse(event.slice('data: '.length)));
+  }
+});
