@@ -84,12 +84,15 @@ export class JsonScanner {
         continue;
       }
       const kind = KINDS[piece[at] as number] as number;
-      if (kind === SCALAR) {
-        if (this.#depth === 1) this.#topLevelScalar(this.#consumed + at);
-      } else if (kind !== NOTHING) {
+      if (kind > SCALAR) {
         this.#structure(kind, this.#consumed + at);
+        at += 1;
+      } else if (this.#depth === 1) {
+        if (kind === SCALAR) this.#topLevelScalar(this.#consumed + at);
+        at += 1;
+      } else {
+        at = skipDull(piece, at + 1);
       }
-      at += 1;
     }
     this.#consumed += length;
     return this.fault === undefined;
@@ -168,9 +171,9 @@ export class JsonScanner {
   /** Returns the index behind what it has taken: behind the closing quote, or the end of the piece. */
   #finishString(piece: Buffer, from: number): number {
     const quote = this.#closingQuote(piece, from);
-    const end = quote < 0 ? piece.length : quote;
-    if (this.#inName) this.#collectName(piece.subarray(from, end), quote >= 0);
-    if (quote < 0) return piece.length;
+    const complete = quote >= 0;
+    if (this.#inName) this.#collectName(piece, from, complete ? quote : piece.length, complete);
+    if (!complete) return piece.length;
     this.#inString = false;
     if (this.#depth === 1 && this.#valueStart >= 0) this.#valueEnd = this.#consumed + quote + 1;
     return quote + 1;
@@ -199,18 +202,34 @@ export class JsonScanner {
     return -1;
   }
 
-  #collectName(bytes: Buffer, complete: boolean): void {
-    const name = this.#name ? Buffer.concat([this.#name, bytes]) : bytes;
-    if (name.length > MEMBER_NAME_BYTES_MAX) this.fault = 'member_name';
+  #collectName(piece: Buffer, from: number, to: number, complete: boolean): void {
+    const earlier = this.#name;
+    if (to - from + (earlier?.length ?? 0) > MEMBER_NAME_BYTES_MAX) {
+      this.fault = 'member_name';
+      return;
+    }
     if (!complete) {
-      this.#name = Buffer.from(name);
+      this.#name = Buffer.concat([earlier ?? EMPTY, piece.subarray(from, to)]);
       return;
     }
     this.#inName = false;
     this.#nameNext = false;
-    this.#memberName = decodeName(name);
+    this.#memberName = decodeName(
+      earlier
+        ? Buffer.concat([earlier, piece.subarray(from, to)]).toString('utf8')
+        : piece.toString('utf8', from, to),
+    );
     if (this.#memberName === '__proto__') this.fault = 'member_name';
   }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** The next byte that is structure; what lies before it matters only on the top level. */
+function skipDull(piece: Buffer, from: number): number {
+  let at = from;
+  while (at < piece.length && (KINDS[piece[at] as number] as number) <= SCALAR) at += 1;
+  return at;
 }
 
 /** The next quote that no backslash escapes, from a place that is not itself escaped; the length if none. */
@@ -232,8 +251,7 @@ function endsEscaped(piece: Buffer, from: number): boolean {
   return slashes % 2 === 1;
 }
 
-function decodeName(bytes: Buffer): string {
-  const name = bytes.toString('utf8');
+function decodeName(name: string): string {
   if (!name.includes('\\')) return name;
   try {
     return JSON.parse(`"${name}"`) as string;
