@@ -1,15 +1,21 @@
 import cors from '@fastify/cors';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify';
 import type { Verdict } from '../admission/authenticate.ts';
 import { presentedKey } from '../admission/presented-key.ts';
 import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
 import { jsonBodyParser } from './body.ts';
+import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
 import { endpoints } from './endpoints.ts';
 import type { Exchanges, Step } from './exchange.ts';
-import { refusalOfError, refuseConnection, refuseRaw } from './faults.ts';
+import { refusalOfError } from './faults.ts';
 import { health, index } from './health.ts';
 import { answer, route, validate } from './inference.ts';
 import { watchMethods } from './methods.ts';
@@ -46,14 +52,21 @@ export interface PublicAppParts {
  */
 export function createPublicApp(parts: PublicAppParts): FastifyInstance {
   const { config, models, exchanges } = parts;
-  const responder = new Responder(exchanges);
-  const app = createServer(config);
+  const hasCors = config.cors.origins.length > 0;
+  const responder = new Responder(exchanges, hasCors);
+  const open = openCall({ ...parts, responder, ended: endedBy(parts) });
+  const app = createServer(config, {
+    clientErrorHandler: refuseConnections(parts),
+    // A target that cannot be decoded has no route, so no hook runs.
+    frameworkErrors: (error, request, reply) =>
+      open(request, reply, () => responder.refuse(request, reply, refusalOfError(error))),
+  });
   const authenticate = authenticateStep(parts, responder);
   const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
 
   app.decorateRequest('inference', null);
-  app.addHook('onRequest', openCall({ ...parts, responder, ended: endedBy(parts) }));
-  if (config.cors.origins.length > 0) registerCors(app, config.cors);
+  app.addHook('onRequest', open);
+  if (hasCors) registerCors(app, config.cors);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', jsonBodyParser(config.listen.body_limit_bytes));
   app.setErrorHandler((error, request, reply) => responder.refuse(request, reply, refusalOfError(error)));
@@ -94,8 +107,9 @@ const MAX_HEADER_BYTES = 16_384;
 /** Node looks for slow connections only every 30 s unless told. */
 const CONNECTIONS_CHECK_MS = 1_000;
 
-function createServer({ listen }: Config): FastifyInstance {
-  return fastify({
+function createServer({ listen }: Config, faults: ConnectionFaults): FastifyInstance {
+  const app = fastify({
+    ...faults,
     logger: false,
     genReqId: () => '',
     trustProxy: listen.trusted_proxies.length > 0 ? listen.trusted_proxies : false,
@@ -103,21 +117,24 @@ function createServer({ listen }: Config): FastifyInstance {
     requestTimeout: listen.body_timeout_ms,
     keepAliveTimeout: listen.keep_alive_timeout_ms,
     exposeHeadRoutes: true,
-    clientErrorHandler: refuseConnection,
-    // A target that cannot be decoded has no route, so no step runs.
-    frameworkErrors: (error, _request, reply) => {
-      reply.hijack();
-      refuseRaw(reply.raw, refusalOfError(error));
-    },
     // A body is checked as it is: nothing coerced, removed or filled in.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     http: {
       headersTimeout: Math.min(listen.header_timeout_ms, listen.body_timeout_ms),
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // Node would answer without a body; `openCall` looks at it.
+      requireHostHeader: false,
     },
+    // Names of models may be longer than the 100 characters that the router takes by itself.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
   });
+  // Likewise.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  return app;
 }
+
+type ConnectionFaults = Pick<FastifyServerOptions, 'clientErrorHandler' | 'frameworkErrors'>;
 
 /** Preflights are answered without a key; everything that is ours may be read by the page. */
 function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config['cors']): void {

@@ -1,7 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
-import { type ErrorName, errorBody, type Refusal, RefusalError, refusal } from '../core/errors.ts';
+import { type ErrorName, type Refusal, RefusalError, refusal } from '../core/errors.ts';
 
 const fastifyFaults: Readonly<Record<string, readonly [ErrorName, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['request_too_large', 'The body is over the limit of this route.'],
@@ -27,38 +24,4 @@ export function refusalOfError(error: unknown): Refusal {
   return refusal('internal_error', 'The gateway failed; its log has the cause under this request id.', {
     reason,
   });
-}
-
-/** For the few errors that come before a request has its record. */
-export function refuseRaw(response: ServerResponse, refused: Refusal): void {
-  const body = errorBody(refused);
-  response.writeHead(refused.status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'x-request-id': randomUUID(),
-  });
-  response.end(body);
-}
-
-/** Whatever Node's HTTP parser refuses, before there is a request: too slow, too long, or not HTTP at all. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const refused = refusalOfParser(error.code);
-  const body = errorBody(refused);
-  socket.end(
-    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status]}\r\n` +
-      'content-type: application/json; charset=utf-8\r\n' +
-      `content-length: ${Buffer.byteLength(body)}\r\n` +
-      `x-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-function refusalOfParser(code: string | undefined): Refusal {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal('request_timeout', 'The request came too slowly.');
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return refusal('headers_too_large', 'The request headers are too large.');
-  return refusal('bad_http', 'The request is not valid HTTP.');
 }

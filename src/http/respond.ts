@@ -14,9 +14,12 @@ const STREAM_TYPE = 'text/event-stream; charset=utf-8';
  */
 export class Responder {
   readonly #exchanges: Exchanges;
+  readonly #pluginsSetHeaders: boolean;
 
-  constructor(exchanges: Exchanges) {
+  /** `pluginsSetHeaders`: whether the reply may carry headers, such as those of CORS. */
+  constructor(exchanges: Exchanges, pluginsSetHeaders: boolean) {
     this.#exchanges = exchanges;
+    this.#pluginsSetHeaders = pluginsSetHeaders;
   }
 
   json(
@@ -80,9 +83,10 @@ export class Responder {
     list.push('x-request-id', call.requestId);
     if (call.principal)
       list.push('x-process-time', ((performance.now() - call.startedAtMs) / 1_000).toFixed(3));
-    // What plugins have set on the reply, such as CORS.
-    for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) list.push(name, String(value));
+    if (this.#pluginsSetHeaders) {
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) list.push(name, String(value));
+      }
     }
     if (this.#exchanges.draining) list.push('connection', 'close');
     reply.raw.writeHead(status, list);

@@ -74,7 +74,7 @@ export function countCpu(target: Target): () => CpuUse {
     const seconds = (performance.now() - startedAt) / 1_000;
     const proxyCpuSeconds = cpuSeconds(target.pids) - proxyBefore;
     const feedingCpuSeconds = cpuSeconds(target.feedingPids) - feedingBefore;
-    const otherCpuSeconds = machineCpuSeconds() - machineBefore - proxyCpuSeconds - feedingCpuSeconds;
-    return { seconds, proxyCpuSeconds, feedingCpuSeconds, otherCpuSeconds };
+    const others = machineCpuSeconds() - machineBefore - proxyCpuSeconds - feedingCpuSeconds;
+    return { seconds, proxyCpuSeconds, feedingCpuSeconds, otherCpuSeconds: Math.max(0, others) };
   };
 }

@@ -14,6 +14,8 @@ export interface Column {
   readonly show: (value: number) => string;
   /** What the proxy adds: the figure less that of the upstream itself in the same round. */
   readonly added?: boolean;
+  /** Tells how far the others can be trusted; its ratio would mean nothing. */
+  readonly circumstance?: boolean;
 }
 
 /** What the gateway must reach: relative to another contestant, or as it is. */
@@ -54,7 +56,9 @@ export function tableText(measurement: Measurement, rounds: Rounds): string {
   }
   for (const over of ['bare', 'nginx'] as const) {
     if (!rounds.has('gateway') || !rounds.has(over)) continue;
-    const ratios = columns.map((column) => shown(ratio(column, over, rounds), ratioText));
+    const ratios = columns.map((column) =>
+      column.circumstance ? '' : shown(ratio(column, over, rounds), ratioText),
+    );
     rows.push([`gateway ÷ ${labels[over]}`, ...ratios]);
   }
   return `${measurement.title}: ${measurement.conditions}\n${aligned(rows)}\n`;

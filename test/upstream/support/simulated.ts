@@ -14,6 +14,7 @@ export interface Simulated {
 }
 
 type Settings = Omit<ConfigInput, 'secret' | 'upstreams' | 'models'> & {
+  readonly env?: NodeJS.ProcessEnv;
   readonly model?: Partial<NonNullable<ConfigInput['models']>[number]>;
 };
 
@@ -22,11 +23,12 @@ export function simulated(settings: Settings = {}, options: SimulatorOptions = {
   const simulator = createSimulator({ models: [SERVED], ...options });
   let gateway: TestGateway | undefined;
   let simulatorUrl = '';
-  const { model, ...config } = settings;
+  const { model, env, ...config } = settings;
 
   before(async () => {
     ({ url: simulatorUrl } = await simulator.listen('127.0.0.1', 0));
     gateway = await startGateway({
+      ...(env && { env }),
       config: {
         ...config,
         upstreams: [{ name: 'simulated', url: simulatorUrl }],
