@@ -97,11 +97,15 @@ async function openSource(file: string, { stdin, stderr }: Terminal) {
 
   async function* chunks(): AsyncGenerator<string, void> {
     const decoder = new TextDecoder('utf-8', { fatal: true });
-    for await (const chunk of file === '-' ? stdin : createReadStream(file)) {
-      readBytes += chunk.length;
-      yield decode(decoder, chunk, file);
+    try {
+      for await (const chunk of file === '-' ? stdin : createReadStream(file)) {
+        readBytes += chunk.length;
+        yield decoder.decode(chunk, { stream: true });
+      }
+      yield decoder.decode();
+    } catch (error) {
+      throw unreadable(file, error);
     }
-    yield decode(decoder, undefined, file);
   }
 
   return {
@@ -121,17 +125,17 @@ async function sizeOf(file: string): Promise<number> {
   try {
     const { size } = await stat(file);
     return size;
-  } catch {
-    throw new CommandFailure(`cannot read ${file}. Is there such a file?`);
+  } catch (error) {
+    throw unreadable(file, error);
   }
 }
 
-function decode(decoder: TextDecoder, chunk: Buffer | undefined, file: string): string {
-  try {
-    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
-  } catch {
-    throw new CommandFailure(`${file} is not text in UTF-8. Convert it first.`);
+function unreadable(file: string, error: unknown): CommandFailure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+    return new CommandFailure(`${file} is not text in UTF-8. Convert it first.`);
   }
+  return new CommandFailure(`cannot read ${file} (${code}). Is it a file that you may read?`);
 }
 
 function bar(share: number): string {

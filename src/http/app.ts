@@ -56,7 +56,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
   const responder = new Responder(exchanges, hasCors);
   const open = openCall({ ...parts, responder, ended: endedBy(parts) });
   const app = createServer(config, {
-    clientErrorHandler: refuseConnections(parts),
+    clientErrorHandler: refuseConnections({ ...parts, responder }),
     // A target that cannot be decoded has no route, so no hook runs.
     frameworkErrors: (error, request, reply) =>
       open(request, reply, () => responder.refuse(request, reply, refusalOfError(error))),

@@ -5,25 +5,33 @@ import type { FastifyRequest } from 'fastify';
 import { Call } from '../core/call.ts';
 import { errorBody, errorTable, type Refusal, refusal } from '../core/errors.ts';
 import type { Exchanges } from './exchange.ts';
+import type { Responder } from './respond.ts';
 
 interface ConnectionParts {
   readonly exchanges: Exchanges;
+  readonly responder: Responder;
   observe(request: Pick<FastifyRequest, 'call'>, finished: boolean, endedAtMs: number): void;
 }
 
 /**
- * Whatever Node's parser refuses: too slow, too long, or not HTTP at all. It may do so in the middle of a body,
- * when the request has its record already, or behind a request that runs; then that is what ends with it,
- * because a second status line inside its answer would pass for part of it.
+ * Whatever Node's parser refuses: too slow, too long, or not HTTP at all. If that happens in the middle of a
+ * body, the request has its record and gets the error as its answer. If it happens behind a request that is
+ * complete, the connection is cut: a second status line would pass for part of the answer that is due.
  */
-export function refuseConnections({ exchanges, observe }: ConnectionParts) {
+export function refuseConnections({ exchanges, responder, observe }: ConnectionParts) {
   return (error: Error & { code?: string }, socket: Socket): void => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
     const refused = refusalOfParser(error.code);
-    if (exchanges.breakOffOn(socket, refused)) return;
+    const live = exchanges.on(socket);
+    if (live) {
+      const { request, reply } = live;
+      if (request.raw.complete || reply.raw.headersSent) socket.destroy();
+      else responder.refuse(request, reply, refused);
+      return;
+    }
     const call = new Call({
       requestId: randomUUID(),
       method: 'unknown',
@@ -38,12 +46,15 @@ export function refuseConnections({ exchanges, observe }: ConnectionParts) {
   };
 }
 
-function refusalOfParser(code: string | undefined): Refusal {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal('request_timeout', 'The request came too slowly.');
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return refusal('headers_too_large', 'The request headers are too large.');
+function refusalOfParser(code = 'unknown'): Refusal {
+  const detail = { reason: code, headers: { connection: 'close' } };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return refusal('request_timeout', 'The request came too slowly.', detail);
   }
-  return refusal('bad_http', 'The request is not valid HTTP.', code === undefined ? {} : { reason: code });
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return refusal('headers_too_large', 'The request headers are too large.', detail);
+  }
+  return refusal('bad_http', 'The request is not valid HTTP.', detail);
 }
 
 /** There is no response object to write this with. */

@@ -27,7 +27,7 @@ export function openCall({ exchanges, responder, ended }: ContextOptions): Step 
       startedAtMs: performance.now(),
     });
     request.call = call;
-    exchanges.open({ call, response: reply.raw });
+    exchanges.open({ call, request, reply, response: reply.raw });
     // Fastify's onResponse does not fire when a client leaves in the middle of a stream; this does.
     reply.raw.once('close', () => {
       const nowMs = performance.now();
@@ -42,12 +42,24 @@ export function openCall({ exchanges, responder, ended }: ContextOptions): Step 
 
 /** Node and Fastify take these; proxies in front or behind may read them otherwise, which is how requests are smuggled. */
 function oddRequest(raw: FastifyRequest['raw']): Refusal | undefined {
-  if (raw.httpVersionMajor < 1) return refusal('bad_http', 'HTTP/0.9 is not supported.');
-  if (raw.url === undefined || raw.url[0] !== '/') {
-    return refusal('bad_http', 'The request target must be a path.');
+  if (raw.httpVersionMajor !== 1) return bad('This listener speaks HTTP/1.1.');
+  if (raw.url === undefined || raw.url[0] !== '/') return bad('The request target must be a path.');
+  const hosts = hostHeaders(raw.rawHeaders);
+  if (hosts > 1) return bad('There is more than one Host header.');
+  if (hosts === 0 && raw.httpVersionMinor > 0) return bad('There is no Host header.');
+  const { expect, 'transfer-encoding': encoding } = raw.headers;
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') {
+    return bad('The only transfer encoding is chunked.');
   }
-  if (hostHeaders(raw.rawHeaders) > 1) return refusal('bad_http', 'There is more than one Host header.');
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    return bad('This expectation cannot be met.');
+  }
   return undefined;
+}
+
+/** Whatever follows on such a connection is not to be trusted either. */
+function bad(message: string): Refusal {
+  return refusal('bad_http', message, { headers: { connection: 'close' } });
 }
 
 function hostHeaders(rawHeaders: readonly string[]): number {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Call } from '../core/call.ts';
 import type { Refusal } from '../core/errors.ts';
@@ -25,9 +26,11 @@ export interface Inference {
   model: Model | undefined;
 }
 
-/** One call that has not ended, for the drain. */
+/** One call that has not ended: for the drain, and for faults of its connection. */
 export interface LiveCall {
   readonly call: Call;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
   readonly response: ServerResponse;
   /** Set while a relay owns the response. */
   breakOff?(refused: Refusal): void;
@@ -59,6 +62,12 @@ export class Exchanges {
   handOver(call: Call, breakOff: (refused: Refusal) => void): void {
     const live = this.#live.get(call);
     if (live) live.breakOff = breakOff;
+  }
+
+  /** The call whose answer is due on this connection. */
+  on(socket: Socket): LiveCall | undefined {
+    for (const live of this.#live.values()) if (live.response.socket === socket) return live;
+    return undefined;
   }
 
   close(call: Call, nowMs: number): void {

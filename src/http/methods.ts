@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Refusal, refusal } from '../core/errors.ts';
 
@@ -10,8 +11,14 @@ export function watchMethods(
   refuse: (request: FastifyRequest, reply: FastifyReply, refused: Refusal) => void,
 ): () => void {
   const methodsByPath = new Map<string, Set<string>>();
+  // A method that the router does not know would be a 404. CONNECT never gets as far as the router.
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
 
   app.addHook('onRoute', ({ routePath, method }) => {
+    // What CORS declares for preflights of any path is no path of ours.
+    if (routePath === '*') return;
     const methods = methodsByPath.get(routePath) ?? new Set();
     for (const one of [method].flat()) methods.add(one);
     methodsByPath.set(routePath, methods);

@@ -25,7 +25,8 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
       const upstream = parts.models.upstreams.get(configured.upstream);
       if (!upstream) continue;
       scope.route({
-        method: configured.methods,
+        // Fastify writes into the list, and the configuration is frozen.
+        method: [...configured.methods],
         url: configured.path,
         exposeHeadRoute: false,
         bodyLimit: configured.body_limit_bytes ?? parts.config.listen.body_limit_bytes,

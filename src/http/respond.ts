@@ -44,7 +44,9 @@ export class Responder {
     reply.raw.end(bytes);
   }
 
+  /** Does nothing where the connection's fault has been the answer already. */
   refuse(request: FastifyRequest, reply: FastifyReply, refused: Refusal): void {
+    if (reply.raw.headersSent) return;
     request.call.refusal = refused;
     const headers = ['x-should-retry', String(errorTable[refused.name].retryable)];
     for (const [name, value] of Object.entries(refused.headers ?? {})) headers.push(name, value);

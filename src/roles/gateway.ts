@@ -1,6 +1,6 @@
 /** The gateway: a stateless replica with a public and an admin listener. Composes, listens, drains. */
 import type { AddressInfo, ListenOptions } from 'node:net';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
 import type { Readiness } from '../admin/probes.ts';
@@ -12,8 +12,9 @@ import type { Config } from '../config/schema.ts';
 import { createPublicApp } from '../http/app.ts';
 import { Exchanges } from '../http/exchange.ts';
 import { connectRedis, type RedisConnection } from '../redis/connection.ts';
-import { createLog, type Log, logCall } from '../telemetry/log.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { CallObserver } from '../telemetry/observer.ts';
 import { Models } from '../upstream/models.ts';
 import { Prober } from '../upstream/probe.ts';
 import { drain } from './drain.ts';
@@ -42,6 +43,7 @@ class Gateway {
   readonly #prober: Prober;
   readonly #redis: RedisConnection;
   readonly #metrics: Metrics;
+  readonly #observer: CallObserver;
   readonly #authenticator: ReturnType<typeof createAuthenticator>;
   readonly #publicApp: FastifyInstance;
   readonly #adminApp: FastifyInstance;
@@ -60,6 +62,7 @@ class Gateway {
       draining: () => this.#exchanges.draining,
       upstreams: () => this.#upstreamReadings(),
     });
+    this.#observer = new CallObserver(logger, this.#metrics);
     this.#authenticator = createAuthenticator({
       redis: this.#redis,
       config,
@@ -73,7 +76,7 @@ class Gateway {
       exchanges: this.#exchanges,
       authenticator: this.#authenticator,
       redis: this.#redis.state,
-      observe: (request, finished, endedAtMs) => this.#observe(request, finished, endedAtMs),
+      observe: ({ call }, finished, endedAtMs) => this.#observer.observe(call, finished, endedAtMs),
       untrustedForward: once((address) =>
         logger.warn(
           { address },
@@ -119,13 +122,8 @@ class Gateway {
     this.#authenticator.stop();
     await this.#models.close();
     this.#redis.close();
+    this.#observer.flush();
     this.#log.flush();
-  }
-
-  #observe({ call }: FastifyRequest, finished: boolean, endedAtMs: number): void {
-    const outcome = call.outcome(finished);
-    logCall(this.#log.logger, call, outcome, endedAtMs);
-    this.#metrics.call(call, outcome, endedAtMs);
   }
 
   #readiness(): Readiness {

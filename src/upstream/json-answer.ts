@@ -20,11 +20,13 @@ export class JsonAnswer {
 
   /** Is it whole? A server that ends its answers by closing the connection may have died in the middle. */
   get complete(): boolean {
-    return this.#scanner.rootEnd >= 0 || this.#scanner.fault !== undefined;
+    return this.#parsed || this.#scanner.rootEnd >= 0;
   }
 
   #edited = false;
+  #parsed = false;
   readonly #scanner = new JsonScanner(UNBOUNDED);
+  readonly #modelName: string | undefined;
   readonly #model: Buffer | undefined;
   #held: Buffer | undefined;
   /** Offset of the first byte that has not been passed on. */
@@ -34,8 +36,20 @@ export class JsonAnswer {
 
   /** `model`: what the answer shall name; undefined leaves it alone. */
   constructor(model: string | undefined) {
+    this.#modelName = model;
     this.#model = model === undefined ? undefined : Buffer.from(JSON.stringify(model));
     this.#modelSeen = model === undefined;
+  }
+
+  /** An answer that came in one piece. Nearly always nothing has to change in it, and parsing tells that soonest. */
+  whole(bytes: Buffer): Buffer {
+    const answer = parse(bytes.toString('utf8'));
+    const model = answer?.model;
+    const isRight = this.#modelSeen || typeof model !== 'string' || model === this.#modelName;
+    if (!answer || !isRight) return this.push(bytes);
+    this.usage = readUsage(answer.usage);
+    this.#parsed = true;
+    return bytes;
   }
 
   push(piece: Buffer): Buffer {
@@ -68,7 +82,7 @@ export class JsonAnswer {
     const member = this.#whole('usage');
     if (!member) return;
     this.#usageSeen = true;
-    this.usage = readUsage(parseSlice(bytes, member));
+    this.usage = readUsage(parse(bytes.toString('utf8', member.start, member.end)));
   }
 
   /** A finished member, in offsets of the bytes at hand. */
@@ -117,9 +131,10 @@ export function replaceModel(json: Buffer, model: Buffer): Buffer {
   return edits.length > 0 ? splice(json, edits) : json;
 }
 
-function parseSlice(bytes: Buffer, { start, end }: Member): unknown {
+function parse(text: string): Record<string, unknown> | undefined {
   try {
-    return JSON.parse(bytes.toString('utf8', start, end));
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }

@@ -40,6 +40,7 @@ export interface Forwarding {
 /** Nothing of the server's for so long: a comment tells balancers and clients that the stream lives. */
 const COMMENT_EVERY_MS = 15_000;
 const COMMENT = ': keep-alive\n\n';
+const SHORT_ANSWER_BYTES = 16_384;
 const ERROR_BODY_BYTES_MAX = 65_536;
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
@@ -93,13 +94,13 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #dispatch(): void {
-    const { upstream, request, limits } = this.#forwarding;
+    const { upstream, request } = this.#forwarding;
     this.#call.attempts += 1;
     if (!this.#inFlight) {
       this.#inFlight = true;
       upstream.inFlight += 1;
     }
-    upstream.connections(limits.connect_ms).dispatch(
+    this.#connections().dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
         path: upstream.basePath + request.path,
@@ -108,6 +109,13 @@ export class Relay implements Dispatcher.DispatchHandler {
       },
       this,
     );
+  }
+
+  #connections(): Dispatcher {
+    const { upstream, limits } = this.#forwarding;
+    if (this.#call.attempts === 1) return upstream.connections(limits.connect_ms);
+    // Idle connections go stale together, so the second attempt must not meet another one of them.
+    return upstream.freshConnections(limits.connect_ms);
   }
 
   // --- the server's side: called by the HTTP client ---
@@ -190,8 +198,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #relayJson(json: JsonAnswer, piece: Buffer): void {
-    const bytes = json.push(piece);
     const earlier = this.#lastPiece;
+    const isWhole = !earlier && piece.length === this.#contentLength;
+    const bytes = isWhole ? json.whole(piece) : json.push(piece);
     this.#lastPiece = bytes;
     // Only an untouched answer is known to have the length that the server announced.
     if (earlier) this.#write(earlier, json.edited ? undefined : this.#contentLength);
@@ -251,7 +260,20 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#state = 'over';
     this.#watchdog.stop();
     this.#call.bytesOut += bytes?.length ?? 0;
-    this.#response.end(bytes);
+    this.#finish(bytes);
+  }
+
+  /** A caller who does not take the last bytes is cut in the end: they would lie in memory for as long as he likes. */
+  #finish(bytes: Buffer | string | undefined): void {
+    // As a string, a short answer goes out together with its head in one write, which costs a tenth of a call less.
+    if (Buffer.isBuffer(bytes) && bytes.length < SHORT_ANSWER_BYTES) {
+      this.#response.end(bytes.toString('latin1'), 'latin1');
+    } else {
+      this.#response.end(bytes);
+    }
+    if (this.#response.writableLength === 0) return;
+    const cut = setTimeout(() => this.#response.destroy(), this.#forwarding.limits.idle_ms);
+    this.#response.once('close', () => clearTimeout(cut));
   }
 
   #onExpired(what: Expired): void {
@@ -282,7 +304,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#call.refusal = refused;
     this.#call.broken = true;
     // Without `[DONE]`. A JSON answer can only be cut, so that its length tells that it is not whole.
-    if (this.#sse) this.#response.end(`data: ${errorBody(refused)}\n\n`);
+    if (this.#sse) this.#finish(`data: ${errorBody(refused)}\n\n`);
     else this.#response.destroy();
   }
 

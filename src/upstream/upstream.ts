@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { buildConnector, errors, Pool } from 'undici';
 
 /** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
 export type Health = 'healthy' | 'unhealthy' | 'unreachable';
@@ -29,6 +29,7 @@ export class Upstream {
 
   /** A connect time-out belongs to the connections, so each value in use has a pool of its own. */
   readonly #pools = new Map<number, Pool>();
+  readonly #freshPools = new Map<number, Pool>();
 
   constructor({ name, url, apiKey, discover }: UpstreamOptions) {
     const { origin, pathname } = new URL(url);
@@ -45,23 +46,56 @@ export class Upstream {
   }
 
   connections(connectTimeoutMs: number): Pool {
-    let pool = this.#pools.get(connectTimeoutMs);
+    return this.#pool(this.#pools, connectTimeoutMs, 1);
+  }
+
+  /** Each call on a connection of its own, which no server can have grown tired of. */
+  freshConnections(connectTimeoutMs: number): Pool {
+    return this.#pool(this.#freshPools, connectTimeoutMs, 0);
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values(), ...this.#freshPools.values()];
+    await Promise.all(pools.map((pool) => pool.destroy()));
+    this.#pools.clear();
+    this.#freshPools.clear();
+  }
+
+  #pool(pools: Map<number, Pool>, connectTimeoutMs: number, pipelining: 0 | 1): Pool {
+    let pool = pools.get(connectTimeoutMs);
     if (!pool) {
       pool = new Pool(this.origin, {
-        connect: { timeout: connectTimeoutMs, allowH2: false },
+        connect: connectInTime(connectTimeoutMs),
+        pipelining,
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
         keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
         // The watchdog of each call keeps the time; two clocks would disagree.
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      this.#pools.set(connectTimeoutMs, pool);
+      pools.set(connectTimeoutMs, pool);
     }
     return pool;
   }
+}
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
-    this.#pools.clear();
-  }
+/** The client's own connect time-out may come up to a second late; it is left to clean up behind this one. */
+function connectInTime(timeoutMs: number): buildConnector.connector {
+  const open = buildConnector({ timeout: timeoutMs, allowH2: false });
+  return (options, callback) => {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      callback(new errors.ConnectTimeoutError(`no connection within ${timeoutMs} ms`), null);
+    }, timeoutMs);
+    open(options, (...[error, socket]) => {
+      if (isOver) {
+        socket?.destroy();
+        return;
+      }
+      clearTimeout(timer);
+      if (error) callback(error, null);
+      else callback(null, socket);
+    });
+  };
 }

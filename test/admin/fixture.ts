@@ -1,11 +1,11 @@
 /** The admin app over real HTTP, with the real key store on a Redis of its own. */
 
-import { startRedis, type TestRedis } from '/tmp/adm-redis.ts';
 import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
 import { createKeyStore } from '../../src/admission/key-store.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
 
 export const TOKEN = 'admin-token-of-the-tests';
 export const SECRET = 'a-secret-of-the-tests-with-32-characters';
@@ -35,11 +35,17 @@ export interface AdminFixture {
   stop(): Promise<void>;
 }
 
-export async function startAdmin(changes: Partial<AdminDependencies> = {}): Promise<AdminFixture> {
+/** Patient by default: a busy machine must not look like a lost Redis. */
+const COMMAND_TIMEOUT_MS = 5_000;
+
+export async function startAdmin(
+  changes: Partial<AdminDependencies> = {},
+  command_timeout_ms = COMMAND_TIMEOUT_MS,
+): Promise<AdminFixture> {
   const redis = await startRedis();
   const lines: Record<string, unknown>[] = [];
   const log = createLogger('debug', {}, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const config = configSchema.parse({ secret: SECRET, redis: { url: redis.url } });
+  const config = configSchema.parse({ secret: SECRET, redis: { url: redis.url, command_timeout_ms } });
   const connection = connectRedis(config.redis, log);
   await connection.reached();
   const app = createAdminApp({

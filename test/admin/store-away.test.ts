@@ -5,7 +5,7 @@ import { type AdminFixture, startAdmin } from './fixture.ts';
 let admin: AdminFixture;
 
 before(async () => {
-  admin = await startAdmin();
+  admin = await startAdmin({}, 250);
 });
 after(() => admin.stop());
 

@@ -33,13 +33,13 @@ async function fileOf(name: string, text: string | Uint8Array): Promise<string> 
 test('a CSV of many batches goes in; failed rows are named by their line in the file', async () => {
   const lines = Array.from(
     { length: ROWS },
-    (_, index) => `csv-${String(index).padStart(12, '0')},team,"a\nb",`,
+    (_, index) => `csv-${String(index).padStart(12, '0')},team,"a, b",`,
   );
   lines[0] = 'short,team,n,';
   lines[1_200] = 'csv-000000001200,team,n,50';
   lines[2_400] = 'csv-000000002400,"team"x,n,';
-  // "a\nb" holds a control character, which a name may not: use names of one line, and quotes that span lines nowhere.
-  const text = `key,tenant,name,rate_limit\n${lines.join('\n').replaceAll('"a\nb"', '"a, b"')}\n`;
+
+  const text = `key,tenant,name,rate_limit\n${lines.join('\n')}\n`;
   const { exitCode, stdout, stderr } = await run([
     'keys',
     'import',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -27,8 +28,10 @@ function assertOneLine(stderr: string): void {
   assert.doesNotMatch(stderr, /^ +at /m);
 }
 
-test('whatever stands between the command and the admin API is said in one line with a remedy', async () => {
+test('whatever stands between the command and the admin API is said in one line with a remedy', async (context) => {
   const elsewhere = createServer((_, response) => void response.end('<html>')).listen(0, '127.0.0.1');
+  context.after(() => elsewhere.close());
+  await once(elsewhere, 'listening');
   const away = `http://127.0.0.1:${await freePort()}`;
   const cases: [Record<string, string>, RegExp][] = [
     [
@@ -53,7 +56,6 @@ test('whatever stands between the command and the admin API is said in one line 
     assert.equal(stdout, '');
     assertOneLine(stderr);
   }
-  elsewhere.close();
 });
 
 test('the admin API says itself what is wrong with a request', async () => {
@@ -120,7 +122,7 @@ test('help and version go to standard output, and end with 0', async () => {
   assert.match((await sluice(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
-test('what npm start left in this folder is enough, and its token goes to no other address', async () => {
+test('what npm start left in this folder is enough, and its token goes to no other address', async (context) => {
   const home = join(folder, '.sluice');
   await mkdir(home);
   await writeFile(join(home, 'admin.json'), JSON.stringify({ url: admin.url, token: TOKEN }));
@@ -133,10 +135,11 @@ test('what npm start left in this folder is enough, and its token goes to no oth
     tokens.push(headers.authorization);
     response.end('{}');
   }).listen(0, '127.0.0.1');
+  context.after(() => elsewhere.close());
+  await once(elsewhere, 'listening');
   const env = { SLUICE_ADMIN_URL: addressOf(elsewhere) };
   assert.equal((await sluice(['tenants', 'list'], { cwd: folder, env })).exitCode, 1);
   assert.deepEqual(tokens, []);
-  elsewhere.close();
 });
 
 test('status asks the gateway without a token, and ends with 1 when anything is wrong', async () => {

@@ -14,7 +14,10 @@ export function completion(model: string): string {
 
 /** Answers as the model that it is asked for; a stream if one is wanted. */
 export const answerAsAsked: Handler = (_request, response, body) => {
-  const { model = 'none', stream } = (body === '' ? {} : JSON.parse(body)) as { model?: string; stream?: boolean };
+  const { model = 'none', stream } = (body === '' ? {} : JSON.parse(body)) as {
+    model?: string;
+    stream?: boolean;
+  };
   if (!stream) {
     response.setHeader('content-type', 'application/json').end(completion(model));
     return;
@@ -23,5 +26,6 @@ export const answerAsAsked: Handler = (_request, response, body) => {
   const chunk = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model };
   const delta = { ...chunk, choices: [{ index: 0, delta: { content: 'Good day.' }, finish_reason: 'stop' }] };
   const usage = { ...chunk, choices: [], usage: { prompt_tokens: 5, completion_tokens: 3, total_tokens: 8 } };
-  response.end([delta, usage].map((one) => `data: ${JSON.stringify(one)}\n\n`).join('') + 'data: [DONE]\n\n');
+  const events = [delta, usage].map((one) => `data: ${JSON.stringify(one)}\n\n`);
+  response.end([...events, 'data: [DONE]\n\n'].join(''));
 };

@@ -35,7 +35,8 @@ after(async () => {
 });
 
 const messages = '"messages":[{"role":"user","content":"Hello"}]';
-const nested = (depth: number) => `{${messages},"model":"public","x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+const nested = (depth: number) =>
+  `{${messages},"model":"public","x":${'['.repeat(depth)}${']'.repeat(depth)}}`;
 
 const bodies: [title: string, error: ErrorName, param: string | null, body: string | Buffer][] = [
   ['an empty body', 'invalid_json', null, ''],
@@ -55,13 +56,28 @@ const bodies: [title: string, error: ErrorName, param: string | null, body: stri
   ['a control character in a string', 'invalid_json', null, chat().replace('Hello', 'Hel\u0000lo')],
   ['a depth of 65', 'json_too_complex', null, nested(64)],
   ['a depth of 400,000', 'json_too_complex', null, nested(400_000)],
-  ['100,001 values', 'json_too_complex', null, `{"model":"public",${messages},"x":[0${',0'.repeat(100_000)}]}`],
+  [
+    '100,001 values',
+    'json_too_complex',
+    null,
+    `{"model":"public",${messages},"x":[0${',0'.repeat(100_000)}]}`,
+  ],
   ['1.9 MB of empty lists', 'json_too_complex', null, `{"x":[[]${',[]'.repeat(630_000)}]}`],
   ['a field that comes twice', 'json_too_complex', null, `{"model":"public",${messages},"model":"public"}`],
-  ['a field that comes twice, once escaped', 'json_too_complex', null, `{"model":"a",${messages},"mod\\u0065l":"b"}`],
+  [
+    'a field that comes twice, once escaped',
+    'json_too_complex',
+    null,
+    `{"model":"a",${messages},"mod\\u0065l":"b"}`,
+  ],
   ['__proto__', 'json_too_complex', null, `{"model":"public",${messages},"__proto__":{"stream":true}}`],
   ['__proto__, escaped', 'json_too_complex', null, `{"model":"public",${messages},"\\u005f_proto__":{}}`],
-  ['a very long field name', 'json_too_complex', null, `{"model":"public",${messages},"${'x'.repeat(300)}":1}`],
+  [
+    'a very long field name',
+    'json_too_complex',
+    null,
+    `{"model":"public",${messages},"${'x'.repeat(300)}":1}`,
+  ],
   ['no messages', 'missing_parameter', 'messages', '{"model":"public"}'],
   ['messages that are null', 'missing_parameter', 'messages', '{"model":"public","messages":null}'],
   ['no model', 'missing_parameter', 'model', `{${messages}}`],
@@ -75,7 +91,12 @@ const bodies: [title: string, error: ErrorName, param: string | null, body: stri
   ['messages that are a string', 'invalid_parameter', 'messages', chat({ messages: 'Hello' })],
   ['no message', 'invalid_parameter', 'messages', chat({ messages: [] })],
   ['a message that is a string', 'invalid_parameter', 'messages[0]', chat({ messages: ['Hello'] })],
-  ['a message without a role', 'invalid_parameter', 'messages[0].role', chat({ messages: [{ content: 'x' }] })],
+  [
+    'a message without a role',
+    'invalid_parameter',
+    'messages[0].role',
+    chat({ messages: [{ content: 'x' }] }),
+  ],
   [
     'content that is a number',
     'invalid_parameter',
@@ -84,7 +105,12 @@ const bodies: [title: string, error: ErrorName, param: string | null, body: stri
   ],
   ['stream as text', 'invalid_parameter', 'stream', chat({ stream: 'true' })],
   ['stream as a number', 'invalid_parameter', 'stream', chat({ stream: 1 })],
-  ['stream_options as a list', 'invalid_parameter', 'stream_options', chat({ stream: true, stream_options: [] })],
+  [
+    'stream_options as a list',
+    'invalid_parameter',
+    'stream_options',
+    chat({ stream: true, stream_options: [] }),
+  ],
   ['max_tokens as text', 'invalid_parameter', 'max_tokens', chat({ max_tokens: '5' })],
   ['max_tokens over the cap', 'invalid_parameter', 'max_tokens', chat({ max_tokens: 1e9 })],
   ['n with a fraction', 'invalid_parameter', 'n', chat({ n: 1.5 })],
@@ -120,7 +146,12 @@ const others: [title: string, error: ErrorName, path: string, wanted: Wanted][] 
     '/v1/responses',
     { body: '{"model":"public","input":"x","background":true}' },
   ],
-  ['too large, as announced', 'request_too_large', '/v1/chat/completions', { body: 'x'.repeat(BODY_LIMIT_BYTES + 1) }],
+  [
+    'too large, as announced',
+    'request_too_large',
+    '/v1/chat/completions',
+    { body: 'x'.repeat(BODY_LIMIT_BYTES + 1) },
+  ],
   [
     'too large, in chunks',
     'request_too_large',
@@ -153,7 +184,10 @@ for (const [title, headers] of mediaTypes) {
   test(`${title}: unsupported_media_type`, async () => {
     const body = headers['content-encoding'] === 'gzip' ? gzipSync(chat()) : chat();
     const { authorization = '' } = bearer(gateway.key);
-    const reply = await send(gateway.url, '/v1/chat/completions', { headers: { authorization, ...headers }, body });
+    const reply = await send(gateway.url, '/v1/chat/completions', {
+      headers: { authorization, ...headers },
+      body,
+    });
     assertRefused(reply, 'unsupported_media_type');
     await assertHarmless(title, reply, 'unsupported_media_type');
   });
@@ -171,7 +205,10 @@ test('what is odd but right is served', async () => {
     { body: chat(), chunkBytes: 1 },
   ];
   for (const wanted of fine) {
-    const reply = await send(gateway.url, '/v1/chat/completions', { headers: bearer(gateway.key), ...wanted });
+    const reply = await send(gateway.url, '/v1/chat/completions', {
+      headers: bearer(gateway.key),
+      ...wanted,
+    });
     assert.equal(reply.status, 200, reply.body.toString());
   }
 });

@@ -58,7 +58,14 @@ test('a key that is no good gets 401, WWW-Authenticate and one message whatever 
 
 test('no key gets 401 with a hint', async () => {
   const basic = { authorization: 'Basic dXNlcjpwYXNzd29yZA==' };
-  for (const headers of [{}, { authorization: '' }, { authorization: 'Bearer' }, { 'x-api-key': '' }, basic]) {
+  const none: Record<string, string>[] = [
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer' },
+    { 'x-api-key': '' },
+    basic,
+  ];
+  for (const headers of none) {
     const { message } = await refused({ ...JSON_TYPE, ...headers }, JSON.stringify(headers));
     assert.match(message, /^No API key provided\. Send it in the header Authorization/);
   }
@@ -74,7 +81,10 @@ test('a key is taken from Authorization, with or without Bearer, and from x-api-
     { authorization: 'Basic dXNlcjpwYXNzd29yZA==', 'x-api-key': key },
   ];
   for (const headers of ways) {
-    const reply = await send(gateway.url, '/v1/chat/completions', { headers: { ...JSON_TYPE, ...headers }, body: chat() });
+    const reply = await send(gateway.url, '/v1/chat/completions', {
+      headers: { ...JSON_TYPE, ...headers },
+      body: chat(),
+    });
     assert.equal(reply.status, 200);
   }
 });
@@ -133,7 +143,9 @@ async function servedUntil(key: string): Promise<void> {
 
 async function lineOf(reply: Reply): Promise<Record<string, unknown>> {
   for (let count = 1; ; count += 1) {
-    const line = (await gateway.logLines(count)).find((one) => one.request_id === reply.headers['x-request-id']);
+    const line = (await gateway.logLines(count)).find(
+      (one) => one.request_id === reply.headers['x-request-id'],
+    );
     if (line) return line;
   }
 }

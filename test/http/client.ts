@@ -82,7 +82,11 @@ interface ErrorFields {
 }
 
 /** Holds an answer to the format of errors, and to the row of the table that it should come from. */
-export function assertRefused(reply: Reply, name: ErrorName, status: number = errorTable[name].status): ErrorFields {
+export function assertRefused(
+  reply: Reply,
+  name: ErrorName,
+  status: number = errorTable[name].status,
+): ErrorFields {
   const text = reply.body.toString();
   assert.equal(reply.status, status, text.slice(0, 300));
   assert.match(String(reply.headers['content-type']), /^application\/json/);

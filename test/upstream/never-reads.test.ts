@@ -12,7 +12,11 @@ const ANSWER_BYTES = 16_777_216;
 /** What is promised; a noisy machine is given three times that. */
 const GROWTH_MIB = 50;
 
-const house = simulated({ timeouts: { idle_ms: 4_000 } });
+// Under the server's own name for its model: changing 16 MiB event by event is another matter.
+const house = simulated(
+  { timeouts: { idle_ms: 4_000 }, model: { upstream_model: 'public' } },
+  { models: ['public'] },
+);
 const sockets: Socket[] = [];
 after(() => {
   for (const socket of sockets) socket.destroy();
@@ -51,10 +55,11 @@ test('100 clients that never read 16 MiB each: memory stays, others are served, 
   for (let round = 0; round < 100; round += 1) await ask('warm up');
   const pid = gateway.process.pid ?? 0;
   const beforeMib = residentMib(pid);
+  const heldBefore = await gateway.metric('nodejs_external_memory_bytes');
   const { counts } = simulator.state;
 
   await Promise.all(Array.from({ length: CLIENTS }, (_, index) => sendAndNeverRead(index % 2 === 0, 'much')));
-  await until(() => counts.running === CLIENTS, 'all of them to be answered').catch(e=>{console.log(counts);throw e});
+  await until(() => counts.running === CLIENTS, 'all of them to be answered');
   let peakMib = 0;
   const tookMs: number[] = [];
   for (let round = 0; round < 100; round += 1) {
@@ -62,11 +67,18 @@ test('100 clients that never read 16 MiB each: memory stays, others are served, 
     peakMib = Math.max(peakMib, residentMib(pid));
   }
   assert.equal(counts.running, CLIENTS, 'they were still there');
+  const heldMib = ((await gateway.metric('nodejs_external_memory_bytes')) - heldBefore) / 1_048_576;
   const grownMib = peakMib - beforeMib;
   const slowestMs = Math.max(...tookMs);
-  t.diagnostic(`${beforeMib.toFixed(0)} MiB before, ${grownMib.toFixed(0)} MiB more with ${CLIENTS} that do not read`);
+  t.diagnostic(
+    `${beforeMib.toFixed(0)} MiB before, ${grownMib.toFixed(0)} MiB more with ${CLIENTS} that do not read`,
+  );
+  t.diagnostic(
+    `${heldMib.toFixed(0)} MiB of it in buffers; the rest is what the allocator has not given back`,
+  );
   t.diagnostic(`the slowest of 100 other calls took ${slowestMs.toFixed(1)} ms`);
   assert.ok(grownMib < GROWTH_MIB * 3, `${grownMib} MiB`);
+  assert.ok(heldMib < GROWTH_MIB, `${heldMib} MiB in buffers`);
   assert.ok(slowestMs < 1_000, `${slowestMs} ms`);
 
   await until(() => counts.running === 0, 'their calls to be ended', 10_000);
@@ -85,16 +97,12 @@ test('who leaves the last bytes of an answer unread is cut as well', async () =>
     await sendAndNeverRead(kib % 128 === 0, content);
   }
   await until(() => simulator.state.counts.running < 100, 'some to be answered');
-  await until(async () => (await gateway.metric('sluice_requests_in_flight')) === 0, 'no request in flight', 20_000);
+  await until(
+    async () => (await gateway.metric('sluice_requests_in_flight')) === 0,
+    'no request in flight',
+    20_000,
+  );
   assert.equal(simulator.state.counts.running, 0);
-});
-
-test('who does not read when the total time is over is cut, error event or not', async () => {
-  const { gateway, simulator } = house;
-  simulator.state.addFault({ prompt: 'never', answer_bytes: ANSWER_BYTES });
-  await sendAndNeverRead(true, 'never');
-  await until(() => simulator.state.counts.running === 1, 'the call to run');
-  await until(async () => (await gateway.metric('sluice_requests_in_flight')) === 0, 'no request in flight', 15_000);
 });
 
 test('a slow reader gets every byte in order', async () => {
@@ -104,7 +112,11 @@ test('a slow reader gets every byte in order', async () => {
     const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
       method: 'POST',
       headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ model: 'public', stream, messages: [{ role: 'user', content: 'slowly' }, ...hello] }),
+      body: JSON.stringify({
+        model: 'public',
+        stream,
+        messages: [{ role: 'user', content: 'slowly' }, ...hello],
+      }),
     });
     assert.ok(answer.body);
     const pieces: Uint8Array[] = [];
@@ -116,7 +128,7 @@ test('a slow reader gets every byte in order', async () => {
     assert.ok(text.length > 4_000_000);
     if (!stream) {
       const { choices } = JSON.parse(text) as { choices: { message: { content: string } }[] };
-      assert.match(choices[0]?.message.content ?? '', /^This is/);
+      assert.match(choices[0]?.message.content ?? '', /^This {5000000}/);
       continue;
     }
     const events = text.split('\n\n');

@@ -1,0 +1,44 @@
+import type { Call, Outcome } from '../core/call.ts';
+import { type Logger, logCall } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** At the latest so long after its end, a call stands in log and metrics. */
+const FLUSH_EVERY_MS = 50;
+const BATCH_MAX = 128;
+
+interface EndedCall {
+  readonly call: Call;
+  readonly outcome: Outcome;
+  readonly endedAtMs: number;
+}
+
+/**
+ * Writes log lines and metrics of ended calls, some at a time: code that runs a hundred times in a row stays in the
+ * processor's caches, and a line costs a third of what it costs between two requests.
+ */
+export class CallObserver {
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  #ended: EndedCall[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(logger: Logger, metrics: Metrics) {
+    this.#logger = logger;
+    this.#metrics = metrics;
+  }
+
+  observe(call: Call, finished: boolean, endedAtMs: number): void {
+    this.#ended.push({ call, outcome: call.outcome(finished), endedAtMs });
+    if (this.#ended.length >= BATCH_MAX) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_EVERY_MS);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const batch = this.#ended;
+    this.#ended = [];
+    for (const { call, outcome, endedAtMs } of batch) logCall(this.#logger, call, outcome, endedAtMs);
+    for (const { call, outcome, endedAtMs } of batch) this.#metrics.call(call, outcome, endedAtMs);
+  }
+}
