@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { KeyStore } from '../admission/key-store.ts';
+import { watchMethods } from '../http/methods.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Health } from '../upstream/upstream.ts';
-import { answerBrokenHttp, answerFaults, answerUnknownPath } from './answers.ts';
+import { answerBrokenHttp, answerFaults, answerUnknownPath, refuse } from './answers.ts';
 import { demandToken } from './authorization.ts';
 import { importRoutes } from './import.ts';
 import { keyRoutes } from './keys.ts';
-import { watchMethods } from './methods.ts';
+
 import { probeRoutes, type Readiness } from './probes.ts';
 import { tenantRoutes } from './tenants.ts';
 import { compileZod } from './validation.ts';
@@ -62,7 +63,7 @@ export function createAdminApp(dependencies: AdminDependencies): FastifyInstance
   });
 
   app.register(async (scope) => {
-    const refuseOtherMethods = watchMethods(scope);
+    const refuseOtherMethods = watchMethods(scope, refuse);
     probeRoutes(scope, dependencies);
     refuseOtherMethods();
   });
@@ -76,7 +77,7 @@ function adminApi(dependencies: AdminDependencies) {
     scope.addHook('onRequest', demandToken(dependencies.token, dependencies.log));
     scope.setNotFoundHandler(answerUnknownPath);
 
-    const refuseOtherMethods = watchMethods(scope);
+    const refuseOtherMethods = watchMethods(scope, refuse);
     keyRoutes(scope, dependencies);
     tenantRoutes(scope, dependencies);
     scope.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));

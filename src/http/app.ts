@@ -153,6 +153,12 @@ function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config
     ],
     strictPreflight: false,
   });
+  // The plugin answers preflights itself, past the responder.
+  app.addHook('onSend', (request, reply, _payload, next) => {
+    request.call.status = reply.statusCode;
+    reply.header('x-request-id', request.call.requestId);
+    next();
+  });
 }
 
 /** 401, 503: who is calling? */

@@ -20,7 +20,7 @@ export class JsonAnswer {
 
   /** Is it whole? A server that ends its answers by closing the connection may have died in the middle. */
   get complete(): boolean {
-    return this.#parsed || this.#scanner.rootEnd >= 0;
+    return this.#parsed || this.#scanner.rootEnd >= 0 || this.#scanner.fault !== undefined;
   }
 
   #edited = false;
