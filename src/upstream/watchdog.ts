@@ -7,8 +7,9 @@ export interface Limits {
 export type Expired = 'first_byte' | 'idle' | 'total';
 
 /**
- * The time limits of one call, with a single timer. Progress, which comes with every token, only writes down a
- * time; the timer looks at it when it fires and sleeps again for what is left.
+ * The time limits of one call, with a single timer that is set once. Progress, which comes with every token, only
+ * writes down a time; the timer looks at it when it fires and sleeps again for what is left. So it never sleeps
+ * longer than the shortest limit that may begin to count meanwhile.
  */
 export class Watchdog {
   readonly #limits: Limits;
@@ -34,10 +35,7 @@ export class Watchdog {
   progress(nowMs: number): void {
     this.#progressAtMs = nowMs;
     this.#spokenAtMs = nowMs;
-    if (this.#phase === 'idle') return;
     this.#phase = 'idle';
-    // The timer is set for the first byte, which may be long after this limit.
-    if (this.#limits.idle_ms < this.#limits.first_byte_ms) this.#sleep(nowMs);
   }
 
   whenQuiet(everyMs: number, tell: () => void): void {
@@ -56,9 +54,10 @@ export class Watchdog {
 
   #sleep(nowMs: number): void {
     clearTimeout(this.#timer);
+    const idleAtMs = this.#phase === 'idle' ? this.#limitAtMs : nowMs + this.#limits.idle_ms;
     const totalAtMs = this.#startedAtMs + this.#limits.total_ms;
     const quietAtMs = this.#quiet ? this.#spokenAtMs + this.#quiet.everyMs : Number.POSITIVE_INFINITY;
-    const dueAtMs = Math.min(this.#limitAtMs, totalAtMs, quietAtMs);
+    const dueAtMs = Math.min(this.#limitAtMs, idleAtMs, totalAtMs, quietAtMs);
     this.#timer = setTimeout(() => this.#look(), Math.max(1, dueAtMs - nowMs));
   }
 
