@@ -20,14 +20,15 @@ export class JsonAnswer {
 
   /** Is it whole? A server that ends its answers by closing the connection may have died in the middle. */
   get complete(): boolean {
-    return this.#parsed || this.#scanner.rootEnd >= 0 || this.#scanner.fault !== undefined;
+    const { rootEnd, fault } = this.#scanner ?? { rootEnd: -1, fault: undefined };
+    return this.#parsed || rootEnd >= 0 || fault !== undefined;
   }
 
   #edited = false;
   #parsed = false;
-  readonly #scanner = new JsonScanner(UNBOUNDED);
-  readonly #modelName: string | undefined;
-  readonly #model: Buffer | undefined;
+  /** Not there while `whole` has sufficed. */
+  #scanner: JsonScanner | undefined;
+  readonly #model: string | undefined;
   #held: Buffer | undefined;
   /** Offset of the first byte that has not been passed on. */
   #passed = 0;
@@ -36,8 +37,7 @@ export class JsonAnswer {
 
   /** `model`: what the answer shall name; undefined leaves it alone. */
   constructor(model: string | undefined) {
-    this.#modelName = model;
-    this.#model = model === undefined ? undefined : Buffer.from(JSON.stringify(model));
+    this.#model = model;
     this.#modelSeen = model === undefined;
   }
 
@@ -45,7 +45,7 @@ export class JsonAnswer {
   whole(bytes: Buffer): Buffer {
     const answer = parse(bytes.toString('utf8'));
     const model = answer?.model;
-    const isRight = this.#modelSeen || typeof model !== 'string' || model === this.#modelName;
+    const isRight = this.#modelSeen || typeof model !== 'string' || model === this.#model;
     if (!answer || !isRight) return this.push(bytes);
     this.usage = readUsage(answer.usage);
     this.#parsed = true;
@@ -53,6 +53,7 @@ export class JsonAnswer {
   }
 
   push(piece: Buffer): Buffer {
+    this.#scanner ??= new JsonScanner(UNBOUNDED);
     this.#scanner.feed(piece);
     const bytes = this.#held ? Buffer.concat([this.#held, piece]) : piece;
     this.#held = undefined;
@@ -71,7 +72,7 @@ export class JsonAnswer {
     const member = this.#whole('model');
     if (!member) return;
     this.#modelSeen = true;
-    const edit = modelEdit(bytes, member, this.#model);
+    const edit = modelEdit(bytes, member, Buffer.from(JSON.stringify(this.#model)));
     if (!edit) return;
     this.#edited = true;
     edits.push(edit);
@@ -87,13 +88,13 @@ export class JsonAnswer {
 
   /** A finished member, in offsets of the bytes at hand. */
   #whole(name: string): Member | undefined {
-    const member = this.#scanner.members.get(name);
+    const member = this.#scanner?.members.get(name);
     if (!member || member.start < this.#passed) return undefined;
     return { start: member.start - this.#passed, end: member.end - this.#passed };
   }
 
   #release(bytes: Buffer, edits: readonly Edit[]): Buffer {
-    const open = this.#scanner.openMember;
+    const open = this.#scanner?.openMember;
     const wanted =
       (open?.name === 'model' && !this.#modelSeen) || (open?.name === 'usage' && !this.#usageSeen);
     let until = bytes.length;

@@ -125,22 +125,19 @@ function* rawRequests(): Generator<string> {
 /** Names and values of all keys. */
 async function everythingIn(url: string): Promise<string> {
   const redis = new Redis(url);
+  const readers: Record<string, (name: string) => Promise<unknown>> = {
+    string: (name) => redis.get(name),
+    set: (name) => redis.smembers(name),
+    zset: (name) => redis.zrange(name, '0', '-1'),
+    hash: (name) => redis.hgetall(name),
+    list: (name) => redis.lrange(name, '0', '-1'),
+    stream: (name) => redis.xrange(name, '-', '+'),
+  };
   const pieces: string[] = [];
-  for (const name of await redis.keys('*')) {
-    const type = await redis.type(name);
-    const value =
-      type === 'string'
-        ? await redis.get(name)
-        : type === 'set'
-          ? await redis.smembers(name)
-          : type === 'zset'
-            ? await redis.zrange(name, 0, -1)
-            : type === 'hash'
-              ? await redis.hgetall(name)
-              : type === 'stream'
-                ? await redis.xrange(name, '-', '+')
-                : await redis.lrange(name, 0, -1);
-    pieces.push(name, JSON.stringify(value));
+  for (const name of (await redis.keys('*')).map(String)) {
+    const read = readers[await redis.type(name)];
+    assert.ok(read, name);
+    pieces.push(name, JSON.stringify(await read(name)));
   }
   redis.disconnect();
   return pieces.join('\n');
