@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { KeyStore } from '../admission/key-store.ts';
+import type { KeyStore } from '../admission/keys/key-store.ts';
 import { watchMethods } from '../http/methods.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Health } from '../upstream/upstream.ts';

@@ -1,5 +1,5 @@
 /** Reads the rows of an import out of what was sent. A row that cannot be read is reported, not fatal. */
-import type { ImportRow } from '../admission/key-store.ts';
+import type { ImportRow } from '../admission/keys/key-store.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import { readCsv } from './csv.ts';
 

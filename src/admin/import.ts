@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { ForeignForm, ImportedRow, KeyResult, KeyStore } from '../admission/key-store.ts';
+import type { ForeignForm, ImportedRow, KeyResult, KeyStore } from '../admission/keys/key-store.ts';
 import { type Refusal, RefusalError, refusal } from '../core/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';

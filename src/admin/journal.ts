@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { KeyResult } from '../admission/key-store.ts';
+import type { KeyResult } from '../admission/keys/key-store.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 type Action = 'key.create' | 'key.update' | 'key.rotate' | 'key.revoke' | 'key.import' | 'tenant.update';

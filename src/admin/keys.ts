@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { utcDate } from '../admission/key-fields.ts';
-import type { KeyStore } from '../admission/key-store.ts';
+import { utcDate } from '../admission/keys/key-fields.ts';
+import type { KeyStore } from '../admission/keys/key-store.ts';
 import { refusal } from '../core/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';

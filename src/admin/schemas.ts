@@ -1,6 +1,6 @@
 /** What the admin API takes. Strict: a field that is not built is refused, never ignored. */
 import { z } from 'zod';
-import { utcDate } from '../admission/key-fields.ts';
+import { utcDate } from '../admission/keys/key-fields.ts';
 import { tenantNamePattern } from '../core/principal.ts';
 
 const tenantName = z

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { KeyStore } from '../admission/key-store.ts';
+import type { KeyStore } from '../admission/keys/key-store.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
 import { writeJournal } from './journal.ts';

@@ -5,7 +5,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
 import type { Readiness } from '../admin/probes.ts';
 import { createAuthenticator } from '../admission/authenticate.ts';
-import { createKeyStore } from '../admission/key-store.ts';
+import { createKeyStore } from '../admission/keys/key-store.ts';
 import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';

@@ -1,7 +1,7 @@
 /** The admin app over real HTTP, with the real key store on a Redis of its own. */
 
 import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
-import { createKeyStore } from '../../src/admission/key-store.ts';
+import { createKeyStore } from '../../src/admission/keys/key-store.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createKeyStore } from '../../src/admission/key-store.ts';
+import { createKeyStore } from '../../src/admission/keys/key-store.ts';
 import { ask, configFor, must, newKey, openGround } from './ground.ts';
 
 test('changes made at once through several replicas are all kept', async (t) => {

@@ -11,7 +11,7 @@ import {
   type IssuedKey,
   type KeyResult,
   type KeyStore,
-} from '../../src/admission/key-store.ts';
+} from '../../src/admission/keys/key-store.ts';
 import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CachedKey, KeyCache } from '../../src/admission/key-cache.ts';
-import { missingKey } from '../../src/admission/key-refusals.ts';
+import { type CachedKey, KeyCache } from '../../src/admission/keys/key-cache.ts';
+import { missingKey } from '../../src/admission/keys/key-refusals.ts';
 
 function cached(digest: string, tenant = 'acme', keyId = digest): CachedKey {
   const verdict = { ok: false, refusal: missingKey } as const;

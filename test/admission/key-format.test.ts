@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { generatedKeyId, newKeyId, newSecret } from '../../src/admission/key-format.ts';
+import { generatedKeyId, newKeyId, newSecret } from '../../src/admission/keys/key-format.ts';
 
 test('a generated key is readable, carries its public id and passes its own checksum', () => {
   const id = newKeyId();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ImportedRow, ImportRow } from '../../src/admission/key-store.ts';
+import type { ImportedRow, ImportRow } from '../../src/admission/keys/key-store.ts';
 import { ask, must, newKey, openGround, until } from './ground.ts';
 
 const prefix = { prefix: 'sk-' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newKeyId, newSecret } from '../../src/admission/key-format.ts';
+import { newKeyId, newSecret } from '../../src/admission/keys/key-format.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
 import { ask, must, newKey, openGround } from './ground.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newKeyId, newSecret } from '../../src/admission/key-format.ts';
+import { newKeyId, newSecret } from '../../src/admission/keys/key-format.ts';
 import { ask, must, newKey, openGround, until } from './ground.ts';
 
 /** The limit is 500 ms; on a busy machine three times that is where the test fails. */

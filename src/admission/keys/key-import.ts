@@ -1,5 +1,5 @@
 /** One row of keys that people bring along: what it may hold, and what it becomes. Pure. */
-import type { ForeignForm } from '../redis/key-records.ts';
+import type { ForeignForm } from '../../redis/key-records.ts';
 import { matchesForm } from './foreign-forms.ts';
 import { keyFieldFault, utcDate } from './key-fields.ts';
 import { KEY_PREFIX, presentableKeyPattern } from './key-format.ts';

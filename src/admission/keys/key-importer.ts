@@ -1,8 +1,8 @@
 /** Brings keys in that were made elsewhere. Importing the same file again changes nothing. */
 import { isDeepStrictEqual } from 'node:util';
-import { refusal } from '../core/errors.ts';
-import type { Answer } from '../redis/connection.ts';
-import type { ForeignForm, StoredKey } from '../redis/key-records.ts';
+import { refusal } from '../../core/errors.ts';
+import type { Answer } from '../../redis/connection.ts';
+import type { ForeignForm, StoredKey } from '../../redis/key-records.ts';
 import type { KeyResult } from './key-administration.ts';
 import { newKeyId } from './key-format.ts';
 import {

@@ -1,5 +1,5 @@
 /** The keys in memory, bounded: those not used lately go first. */
-import type { Verdict } from './verdict.ts';
+import type { Verdict } from '../verdict.ts';
 
 export interface CachedKey {
   readonly digest: string;

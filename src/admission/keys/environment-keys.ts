@@ -1,6 +1,6 @@
 /** Keys that hold while the configuration names them. They are never written to Redis nor looked up there. */
-import type { Config } from '../config/schema.ts';
-import type { StoredKey } from '../redis/key-records.ts';
+import type { Config } from '../../config/schema.ts';
+import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyDigest } from './key-digest.ts';
 
 const BEGINNING = new Date(0).toISOString();

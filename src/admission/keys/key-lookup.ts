@@ -2,9 +2,9 @@
  * Asking for a key, once for all who want it at the same time. A change that arrives while the question is
  * under way voids its answer, because that may have been read before the change: it is asked again.
  */
-import type { Answer } from '../redis/connection.ts';
-import type { StoreFailure } from '../redis/failure.ts';
-import type { FoundKey } from '../redis/key-table.ts';
+import type { Answer } from '../../redis/connection.ts';
+import type { StoreFailure } from '../../redis/failure.ts';
+import type { FoundKey } from '../../redis/key-table.ts';
 
 /** A record that changes faster than it can be read so many times over is not waited for. */
 const ATTEMPTS_MAX = 5;

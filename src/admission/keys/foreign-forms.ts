@@ -3,9 +3,9 @@
  * asking Redis for it. Kept in memory; read anew on a message and from time to time.
  */
 
-import type { ForeignForm } from '../redis/key-records.ts';
-import type { KeyTable } from '../redis/key-table.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { ForeignForm } from '../../redis/key-records.ts';
+import type { KeyTable } from '../../redis/key-table.ts';
+import type { Logger } from '../../telemetry/log.ts';
 
 export class ForeignForms {
   readonly #table: KeyTable;

@@ -1,10 +1,10 @@
 /** From a record to the verdict on whoever presents one of its secrets. Pure. */
-import type { Principal } from '../core/principal.ts';
-import type { StoredKey } from '../redis/key-records.ts';
-import type { FoundKey } from '../redis/key-table.ts';
+import type { Principal } from '../../core/principal.ts';
+import type { StoredKey } from '../../redis/key-records.ts';
+import type { FoundKey } from '../../redis/key-table.ts';
+import type { Verdict } from '../verdict.ts';
 import type { CachedKey } from './key-cache.ts';
 import { invalidKey } from './key-refusals.ts';
-import type { Verdict } from './verdict.ts';
 
 /** @param graceMs how long the record may serve while Redis is away */
 export function judgeKey(found: FoundKey, digest: string, askedAtMs: number, graceMs: number): CachedKey {

@@ -6,9 +6,9 @@
  * makes the key or changes it, so whatever a crash leaves behind is a pointer to nothing, never a key that works
  * and stands in no list.
  */
-import type { Config } from '../config/schema.ts';
-import type { RedisConnection } from '../redis/connection.ts';
-import { keyTable } from '../redis/key-table.ts';
+import type { Config } from '../../config/schema.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { keyTable } from '../../redis/key-table.ts';
 import type { KeyStore } from './key-administration.ts';
 import { revokeKey, rotateKey, updateKey } from './key-changes.ts';
 import { keyDigest } from './key-digest.ts';

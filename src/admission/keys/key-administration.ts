@@ -1,10 +1,10 @@
 /** What can be done to keys and tenants, and how it may end. */
-import type { Refusal } from '../core/errors.ts';
-import type { KeyRecord, TenantRecord } from '../core/principal.ts';
-import type { ForeignForm } from '../redis/key-records.ts';
+import type { Refusal } from '../../core/errors.ts';
+import type { KeyRecord, TenantRecord } from '../../core/principal.ts';
+import type { ForeignForm } from '../../redis/key-records.ts';
 import type { ImportedRow, ImportRow } from './key-import.ts';
 
-export type { ForeignForm } from '../redis/key-records.ts';
+export type { ForeignForm } from '../../redis/key-records.ts';
 export type { ImportedRow, ImportRow } from './key-import.ts';
 
 export type KeyResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly refusal: Refusal };

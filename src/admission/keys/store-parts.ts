@@ -1,4 +1,4 @@
-import type { KeyTable } from '../redis/key-table.ts';
+import type { KeyTable } from '../../redis/key-table.ts';
 import type { KeyDigest } from './key-digest.ts';
 
 /** What every operation on keys works with. */

@@ -1,6 +1,6 @@
-import type { Refusal } from '../core/errors.ts';
-import type { KeyRecord } from '../core/principal.ts';
-import type { StoredKey } from '../redis/key-records.ts';
+import type { Refusal } from '../../core/errors.ts';
+import type { KeyRecord } from '../../core/principal.ts';
+import type { StoredKey } from '../../redis/key-records.ts';
 import type { IssuedKey, KeyChanges, KeyResult } from './key-administration.ts';
 import { invalidField, keyFieldFault, utcDate } from './key-fields.ts';
 import { newSecret } from './key-format.ts';

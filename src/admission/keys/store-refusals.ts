@@ -1,5 +1,5 @@
 /** How an operation on keys ends when it does not succeed. */
-import { type Refusal, refusal } from '../core/errors.ts';
+import { type Refusal, refusal } from '../../core/errors.ts';
 
 export interface Refused {
   readonly ok: false;

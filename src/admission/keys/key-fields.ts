@@ -1,6 +1,6 @@
 /** What the fields of a key may hold, checked in one place for the API and for imports. */
-import { type Refusal, refusal } from '../core/errors.ts';
-import { tenantNamePattern } from '../core/principal.ts';
+import { type Refusal, refusal } from '../../core/errors.ts';
+import { tenantNamePattern } from '../../core/principal.ts';
 
 export interface KeyFields {
   readonly tenant?: string | undefined;

@@ -1,6 +1,6 @@
 /** What a rotation makes of the secrets of a key. Pure. */
-import { type Refusal, refusal } from '../core/errors.ts';
-import type { StoredKey, StoredSecret } from '../redis/key-records.ts';
+import { type Refusal, refusal } from '../../core/errors.ts';
+import type { StoredKey, StoredSecret } from '../../redis/key-records.ts';
 
 /** Of one key at the same time; more are rather a fault in somebody's script. */
 const SECRETS_MAX = 8;

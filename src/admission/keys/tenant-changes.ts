@@ -1,4 +1,4 @@
-import type { TenantRecord } from '../core/principal.ts';
+import type { TenantRecord } from '../../core/principal.ts';
 import type { KeyResult } from './key-administration.ts';
 import { untilWritten } from './optimistic-write.ts';
 import type { StoreParts } from './store-parts.ts';

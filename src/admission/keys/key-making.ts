@@ -1,8 +1,8 @@
-import { refusal } from '../core/errors.ts';
-import type { TenantRecord } from '../core/principal.ts';
-import type { Answer } from '../redis/connection.ts';
-import type { StoredKey } from '../redis/key-records.ts';
-import type { KeyTable } from '../redis/key-table.ts';
+import { refusal } from '../../core/errors.ts';
+import type { TenantRecord } from '../../core/principal.ts';
+import type { Answer } from '../../redis/connection.ts';
+import type { StoredKey } from '../../redis/key-records.ts';
+import type { KeyTable } from '../../redis/key-table.ts';
 import type { IssuedKey, KeyResult, NewKey } from './key-administration.ts';
 import { keyFieldFault, utcDate } from './key-fields.ts';
 import { newKeyId, newSecret } from './key-format.ts';

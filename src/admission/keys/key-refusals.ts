@@ -1,5 +1,5 @@
 /** How a caller is turned away. Whoever guesses learns nothing: one message, whatever was wrong with the key. */
-import { type Refusal, refusal } from '../core/errors.ts';
+import { type Refusal, refusal } from '../../core/errors.ts';
 
 const challenge = { 'WWW-Authenticate': 'Bearer' };
 

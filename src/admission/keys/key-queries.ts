@@ -1,5 +1,5 @@
-import type { KeyRecord } from '../core/principal.ts';
-import type { StoredKey } from '../redis/key-records.ts';
+import type { KeyRecord } from '../../core/principal.ts';
+import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyStore, Page } from './key-administration.ts';
 import { invalidField } from './key-fields.ts';
 import type { StoreParts } from './store-parts.ts';

@@ -7,11 +7,11 @@
  *
  * A change drops the record by message; if the message is lost, its age bounds how long it still serves.
  */
-import type { Config } from '../config/schema.ts';
-import type { Refusal } from '../core/errors.ts';
-import type { Invalidation, StoredKey } from '../redis/key-records.ts';
-import type { KeyTable } from '../redis/key-table.ts';
-import type { Logger } from '../telemetry/log.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Refusal } from '../../core/errors.ts';
+import type { Invalidation, StoredKey } from '../../redis/key-records.ts';
+import type { KeyTable } from '../../redis/key-table.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import { judgeKey } from './judge-key.ts';
 import { type CachedKey, KeyCache } from './key-cache.ts';
 import { type FoundAnswer, KeyLookup } from './key-lookup.ts';
