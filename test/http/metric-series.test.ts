@@ -41,10 +41,8 @@ test('5,000 made-up models, paths, keys, ids and methods add no series', async (
     await Promise.all(Array.from({ length: 20 }, (_, index) => round(from + index)));
   }
   const now = await seriesAfter(5 * (ROUNDS + 1));
-  assert.deepEqual(
-    now.filter((one) => !before.includes(one)),
-    [],
-  );
+  const known = new Set(before);
+  assert.deepEqual(now.filter((one) => !known.has(one)).slice(0, 3), []);
   assert.equal(now.length, before.length);
 });
 
