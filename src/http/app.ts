@@ -33,7 +33,7 @@ export interface PublicAppParts {
   };
   redis(): 'ok' | 'degraded';
   /** The response has closed, finished or not: log line and metrics. */
-  observe(request: FastifyRequest, finished: boolean, endedAtMs: number): void;
+  observe(request: Pick<FastifyRequest, 'call'>, finished: boolean, endedAtMs: number): void;
   /** A caller that is no trusted proxy has sent X-Forwarded-For. */
   untrustedForward(address: string): void;
 }

@@ -31,6 +31,7 @@ export function endInOrder({ drain, now = Date.now }: Lifecycle): void {
   process.on('SIGTERM', begin);
   process.on('SIGINT', begin);
   if (process.send) process.on('disconnect', () => begin('disconnect'));
+  if (process.connected === false) begin('disconnect');
 }
 
 export interface Ready {

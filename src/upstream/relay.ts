@@ -4,6 +4,7 @@ import type { Call } from '../core/call.ts';
 import { errorBody, type Refusal } from '../core/errors.ts';
 import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause } from './failure.ts';
 import { JsonAnswer } from './json-answer.ts';
+import { Outlet } from './outlet.ts';
 import { SseAnswer, type StreamShape } from './sse.ts';
 import type { Upstream } from './upstream.ts';
 import { type Expired, type Limits, Watchdog } from './watchdog.ts';
@@ -40,7 +41,6 @@ export interface Forwarding {
 /** Nothing of the server's for so long: a comment tells balancers and clients that the stream lives. */
 const COMMENT_EVERY_MS = 15_000;
 const COMMENT = ': keep-alive\n\n';
-const SHORT_ANSWER_BYTES = 16_384;
 /**
  * After so many bytes of one answer the others get their turn. The system's loop reads up to 2 MB from one
  * connection before it looks at the next; a hundred large answers at once would stop everything for seconds.
@@ -60,13 +60,11 @@ const STREAM_TYPE = /^text\/event-stream\b/i;
 export class Relay implements Dispatcher.DispatchHandler {
   readonly #forwarding: Forwarding;
   readonly #call: Call;
-  readonly #response: ServerResponse;
+  readonly #outlet: Outlet;
   readonly #watchdog: Watchdog;
   #controller: Dispatcher.DispatchController | undefined;
   #state: 'waiting' | 'relaying' | 'collecting_error' | 'over' = 'waiting';
   #inFlight = false;
-  /** The caller reads more slowly than the server writes. */
-  #blocked = false;
   #turnBytes = 0;
 
   #status = 0;
@@ -82,15 +80,20 @@ export class Relay implements Dispatcher.DispatchHandler {
   constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding;
     this.#call = forwarding.call;
-    this.#response = forwarding.caller.response;
+    this.#outlet = new Outlet({
+      response: forwarding.caller.response,
+      lastBytesMs: forwarding.limits.idle_ms,
+      drained: () => this.#onDrained(),
+    });
     this.#watchdog = new Watchdog(forwarding.limits, performance.now(), (what) => this.#onExpired(what));
   }
 
   start(): void {
     this.#call.upstream = this.#forwarding.upstream.name;
     this.#call.forwardedAtMs = performance.now();
-    if (this.#response.destroyed) return this.#onClientClosed();
-    this.#response.once('close', () => this.#onClientClosed());
+    const { response } = this.#forwarding.caller;
+    if (response.destroyed) return this.#onClientClosed();
+    response.once('close', () => this.#onClientClosed());
     this.#dispatch();
   }
 
@@ -175,7 +178,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#state === 'collecting_error') return this.#refuseAnswer();
     if (this.#sse) return this.#endStream(this.#sse);
     if (this.#json) return this.#endJson(this.#json);
-    this.#commit(this.#contentLength ?? (this.#response.headersSent ? undefined : 0));
+    this.#begin(this.#contentLength ?? 0);
     return this.#end(undefined);
   }
 
@@ -198,10 +201,9 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #endStream(sse: SseAnswer): void {
     const rest = sse.end();
-    this.#call.usage = sse.usage;
     const isOpenAi = this.#forwarding.shape.kind === 'openai';
     if (isOpenAi && !sse.complete) return this.#failFor('ended_early');
-    this.#commit(undefined);
+    this.#begin(undefined);
     this.#end(rest);
   }
 
@@ -217,9 +219,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   #endJson(json: JsonAnswer): void {
     const rest = json.end();
     const last = concat(this.#lastPiece, rest);
-    this.#call.usage = json.usage;
     if (!json.complete) return this.#failFor('ended_early');
-    this.#commit(last?.length ?? 0);
+    this.#begin(last?.length ?? 0);
     this.#end(last);
   }
 
@@ -232,78 +233,57 @@ export class Relay implements Dispatcher.DispatchHandler {
   #refuseAnswer(): void {
     const { shape, upstream } = this.#forwarding;
     const refused = refusalOfAnswer(this.#status, Buffer.concat(this.#errorBody), upstream.name);
-    if (shape.kind === 'plain' || shape.model === undefined) return this.#fail(refused);
-    // Servers name the model in their complaints, by a path that is not to be seen.
-    this.#fail({ ...refused, message: refused.message.replaceAll(shape.upstreamModel, shape.model) });
+    this.#fail(shape.kind === 'openai' ? withoutUpstreamModel(refused, shape) : refused);
   }
 
   #comment(): void {
-    const idle = this.#state === 'relaying' && !this.#blocked && this.#sse?.betweenEvents;
-    if (!idle) return;
-    this.#commit(undefined);
-    this.#response.write(COMMENT);
+    const mayComment = this.#state === 'relaying' && !this.#outlet.blocked && this.#sse?.betweenEvents;
+    if (!mayComment) return;
+    this.#begin(undefined);
+    this.#outlet.write(COMMENT);
   }
 
-  #commit(contentLength: number | undefined): void {
-    if (this.#response.headersSent) return;
-    this.#forwarding.caller.head(this.#status, this.#contentType, contentLength);
+  #begin(contentLength: number | undefined): void {
+    this.#outlet.begin(() => this.#forwarding.caller.head(this.#status, this.#contentType, contentLength));
   }
 
   #write(bytes: Buffer, contentLength: number | undefined): void {
-    this.#commit(contentLength);
-    this.#call.bytesOut += bytes.length;
-    if (this.#response.write(bytes) || this.#blocked) return;
-    this.#blocked = true;
-    this.#controller?.pause();
-    this.#response.once('drain', () => {
-      this.#blocked = false;
-      this.#watchdog.progress(performance.now());
-      this.#controller?.resume();
-    });
+    this.#begin(contentLength);
+    this.#outlet.write(bytes);
+    if (this.#outlet.blocked) this.#controller?.pause();
+  }
+
+  #onDrained(): void {
+    this.#watchdog.progress(performance.now());
+    this.#controller?.resume();
   }
 
   #giveWay(): void {
     this.#turnBytes = 0;
     this.#controller?.pause();
     setImmediate(() => {
-      if (!this.#blocked) this.#controller?.resume();
+      if (!this.#outlet.blocked) this.#controller?.resume();
     });
   }
 
   // --- the ends ---
 
   #end(bytes: Buffer | undefined): void {
-    this.#state = 'over';
-    this.#watchdog.stop();
-    this.#call.bytesOut += bytes?.length ?? 0;
-    this.#finish(bytes);
-  }
-
-  /** A caller who does not take the last bytes is cut in the end: they would lie in memory for as long as he likes. */
-  #finish(bytes: Buffer | string | undefined): void {
-    // As a string, a short answer goes out together with its head in one write, which costs a tenth of a call less.
-    if (Buffer.isBuffer(bytes) && bytes.length < SHORT_ANSWER_BYTES) {
-      this.#response.end(bytes.toString('latin1'), 'latin1');
-    } else {
-      this.#response.end(bytes);
-    }
-    if (this.#response.writableLength === 0) return;
-    const cut = setTimeout(() => this.#response.destroy(), this.#forwarding.limits.idle_ms);
-    this.#response.once('close', () => clearTimeout(cut));
+    this.#over();
+    this.#outlet.end(bytes);
+    this.#call.bytesOut = this.#outlet.bytes;
   }
 
   #onExpired(what: Expired): void {
     if (this.#state === 'over') return;
     // A caller who does not read is not the server's fault, and there is no way to tell him.
-    if (what === 'idle' && this.#blocked) this.#response.destroy();
+    if (what === 'idle' && this.#outlet.blocked) this.#outlet.cut();
     else this.#failFor(what);
   }
 
   #onClientClosed(): void {
     if (this.#state === 'over') return;
-    this.#state = 'over';
-    this.#watchdog.stop();
-    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
+    this.#over();
     this.#abort('the caller has left');
   }
 
@@ -312,16 +292,23 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #fail(refused: Refusal): void {
-    this.#state = 'over';
-    this.#watchdog.stop();
+    this.#over();
     this.#abort(refused.message);
-    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
-    if (!this.#response.headersSent) return this.#forwarding.caller.refuse(refused);
+    if (!this.#outlet.begun) return this.#forwarding.caller.refuse(refused);
     this.#call.refusal = refused;
     this.#call.broken = true;
     // Without `[DONE]`. A JSON answer can only be cut, so that its length tells that it is not whole.
-    if (this.#sse) this.#finish(`data: ${errorBody(refused)}\n\n`);
-    else this.#response.destroy();
+    if (this.#sse) this.#outlet.end(`data: ${errorBody(refused)}\n\n`);
+    else this.#outlet.cut();
+    this.#call.bytesOut = this.#outlet.bytes;
+  }
+
+  /** From here on nothing that the server says counts. */
+  #over(): void {
+    this.#state = 'over';
+    this.#watchdog.stop();
+    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
+    this.#call.bytesOut = this.#outlet.bytes;
   }
 
   #abort(reason: string): void {
@@ -338,6 +325,16 @@ export class Relay implements Dispatcher.DispatchHandler {
 }
 
 const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'done' };
+
+/** Servers name the model in their complaints, by a path that is not to be seen. */
+function withoutUpstreamModel(
+  refused: Refusal,
+  { model, upstreamModel }: { model: string | undefined; upstreamModel: string },
+): Refusal {
+  const isTheirs = refused.name === 'upstream_rejected' || refused.name === 'context_length_exceeded';
+  if (!isTheirs || model === undefined) return refused;
+  return { ...refused, message: refused.message.replaceAll(upstreamModel, () => model) };
+}
 
 function oneHeader(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? '';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { allGone, family, isAlive, newFolder, printedKey, start } from './support/start.ts';
 
 test('kill -9 of the parent leaves no process, and the next start finds key and data', async (context) => {
@@ -42,8 +43,9 @@ test('a Redis whose guard was killed too is ended by the next start before its o
 
 test('a killed parent is noticed by gateways that have not come up yet', async (context) => {
   const folder = newFolder(context);
-  const first = start(context, folder);
+  const first = start(context, folder, { STUB_FAULT: 'hang' });
   await first.line(/^simulator +ready/);
+  while (!folder.notes().some((note) => /^gateway \d+ started$/.test(note))) await pause(20);
   const pids = family(first.pid);
   first.process.kill('SIGKILL');
   await allGone(pids);

@@ -1,6 +1,7 @@
 /** However the network cuts a JSON answer, the same bytes and the same usage come out of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { JsonAnswer } from '../../src/upstream/json-answer.ts';
 import { passThrough } from './support/json.ts';
 import { everySplit, pick, type Random, randomSplit, seeded } from './support/splits.ts';
 import { usage } from './support/sse.ts';
@@ -50,5 +51,24 @@ test('one answer, at every place', () => {
     const answer = passThrough(asked, pieces);
     assert.equal(answer.text, expected);
     assert.deepEqual([answer.usage, answer.complete], [usage(7, 30, 4), true]);
+  }
+});
+
+test('an answer that comes whole reads the same', () => {
+  const random = seeded(2);
+  for (let round = 0; round < 100; round += 1) {
+    const { sent, expected } = randomAnswer(random);
+    for (const [bytes, model] of [
+      [sent, asked],
+      [expected, asked],
+      [sent, undefined],
+    ] as const) {
+      const answer = new JsonAnswer(model);
+      assert.equal(answer.whole(Buffer.from(bytes)).toString(), model === undefined ? sent : expected);
+      assert.deepEqual([answer.usage, answer.complete], [usage(7, 30, 4), true]);
+    }
+    const cut = new JsonAnswer(asked);
+    cut.whole(Buffer.from(sent.slice(0, -1)));
+    assert.equal(cut.complete, false);
   }
 });

@@ -97,7 +97,13 @@ export function start(
         throw new Error(`no ${pattern}:\n${output}`);
     }
   };
-  return { pid, process: child, output: () => output, line, ended: () => ended };
+  const endedInTime = async () => {
+    const limit = pause(LIMIT_MS, undefined, { ref: false });
+    const result = await Promise.race([ended, limit]);
+    if (!result) throw new Error(`it does not end:\n${output}`);
+    return result;
+  };
+  return { pid, process: child, output: () => output, line, ended: endedInTime };
 }
 
 /** A process and all that descend from it. */

@@ -1,6 +1,6 @@
 /**
  * Stands for the program in tests of `up` itself: roles that serve what a start asks of them and write down what
- * they saw at their end. STUB_FAULT=die lets gateways die before they are ready.
+ * they saw at their end. STUB_FAULT lets gateways `die` before they are ready, or `hang` and never be.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -22,6 +22,7 @@ async function gateway(): Promise<void> {
     process.stderr.write('the stub dies as it was told\n');
     process.exit(3);
   }
+  if (env.STUB_FAULT === 'hang') await pause(600_000);
   const redis = new Redis(env.REDIS_URL ?? '', { maxRetriesPerRequest: 0, enableOfflineQueue: false });
   redis.on('error', () => {});
   await new Promise((resolve) => redis.once('ready', resolve));
