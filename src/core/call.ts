@@ -27,6 +27,8 @@ export class Call {
   readonly clientAddress: string;
   readonly startedAtMs: number;
 
+  /** Where it stands among the calls that have not ended. */
+  slot = -1;
   principal: Principal | undefined = undefined;
   /** Public name from the configuration. */
   model: string | undefined = undefined;

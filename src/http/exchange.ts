@@ -41,43 +41,50 @@ export class Exchanges {
   draining = false;
   /** When the last call began or ended, `performance.now()`. */
   lastActivityAtMs = 0;
-  readonly #live = new Map<Call, LiveCall>();
+  /**
+   * In no order. A Map would do, but for the collector: its table is replaced every few dozen calls, and an old table
+   * that has grown old itself keeps the next one alive with all calls in it, and so on. Under load every second
+   * request was carried into the old generation that way, at 15 ms a collection instead of 1.
+   */
+  readonly #live: LiveCall[] = [];
 
   get size(): number {
-    return this.#live.size;
+    return this.#live.length;
   }
 
   get streams(): number {
     let count = 0;
-    for (const { call } of this.#live.values()) if (call.streamed) count += 1;
+    for (const { call } of this.#live) if (call.streamed) count += 1;
     return count;
   }
 
   open(live: LiveCall): void {
     this.lastActivityAtMs = live.call.startedAtMs;
-    this.#live.set(live.call, live);
+    live.call.slot = this.#live.push(live) - 1;
   }
 
   /** `breakOff` ends the call from outside, which only the owner of its response can do. */
   handOver(call: Call, breakOff: (refused: Refusal) => void): void {
-    const live = this.#live.get(call);
-    if (live) live.breakOff = breakOff;
+    const live = this.#live[call.slot];
+    if (live?.call === call) live.breakOff = breakOff;
   }
 
   /** The call whose answer is due on this connection. */
   on(socket: Socket): LiveCall | undefined {
-    for (const live of this.#live.values()) if (live.response.socket === socket) return live;
-    return undefined;
+    return this.#live.find((live) => live.response.socket === socket);
   }
 
   close(call: Call, nowMs: number): void {
     this.lastActivityAtMs = nowMs;
-    this.#live.delete(call);
+    const last = this.#live.pop();
+    if (!last || last.call === call) return;
+    this.#live[call.slot] = last;
+    last.call.slot = call.slot;
   }
 
   /** Ends what is left. Calls without a relay have nothing to say any more and are cut. */
   breakOff(refused: Refusal): number {
-    const left = [...this.#live.values()];
+    const left = [...this.#live];
     for (const live of left) {
       if (live.breakOff) live.breakOff(refused);
       else live.response.destroy();
