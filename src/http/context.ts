@@ -29,7 +29,7 @@ export function openCall({ exchanges, responder, ended }: ContextOptions): Step 
     request.call = call;
     exchanges.open({ call, request, reply, response: reply.raw });
     // Fastify's onResponse does not fire when a client leaves in the middle of a stream; this does.
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       const nowMs = performance.now();
       exchanges.close(call, nowMs);
       ended(request, reply, nowMs);

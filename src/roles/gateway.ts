@@ -62,7 +62,7 @@ class Gateway {
       draining: () => this.#exchanges.draining,
       upstreams: () => this.#upstreamReadings(),
     });
-    this.#observer = new CallObserver(logger, this.#metrics);
+    this.#observer = new CallObserver(log, this.#metrics);
     this.#authenticator = createAuthenticator({
       redis: this.#redis,
       config,

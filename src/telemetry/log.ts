@@ -10,6 +10,10 @@ export interface LogConfig {
 
 export interface Log {
   readonly logger: Logger;
+  /** A line as the logger would write it, from fields that need no serializer; empty if the level is off. */
+  line(level: 'info' | 'warn', fields: object): string;
+  /** Writes such lines, best many at once: the sink measures all that it holds for each further piece. */
+  write(lines: string): void;
   /** Opens the file anew, after a rotation. */
   reopen(): void;
   /** Writes out what is buffered; for the end of the process. */
@@ -18,8 +22,7 @@ export interface Log {
 
 /** Lines are gathered and written off the request's path, at the latest after this long. */
 const FLUSH_INTERVAL_MS = 250;
-const BUFFER_BYTES = 32_768;
-const WRITE_BYTES_MAX = 65_536;
+const BUFFER_BYTES = 4_096;
 
 export function createLog(config: LogConfig, bindings: Record<string, unknown>): Log {
   const sink = destination({
@@ -27,11 +30,18 @@ export function createLog(config: LogConfig, bindings: Record<string, unknown>):
     mkdir: true,
     sync: false,
     minLength: BUFFER_BYTES,
-    maxWrite: WRITE_BYTES_MAX,
     periodicFlush: FLUSH_INTERVAL_MS,
   });
+  const time = isoTime();
+  const logger = createLogger(config.level, bindings, sink, time);
+  const base = JSON.stringify(bindings).slice(1, -1);
   return {
-    logger: createLogger(config.level, bindings, sink),
+    logger,
+    line(level, fields) {
+      if (!logger.isLevelEnabled(level)) return '';
+      return `{"level":"${level}"${time()},${base},${JSON.stringify(fields).slice(1)}\n`;
+    },
+    write: (lines) => void sink.write(lines),
     reopen: () => {
       if (config.file) sink.reopen();
     },
@@ -43,9 +53,10 @@ export function createLogger(
   level: string,
   bindings: Record<string, unknown>,
   sink: DestinationStream,
+  timestamp: () => string = isoTime(),
 ): Logger {
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: bindings, timestamp: isoTime(), formatters }, sink);
+  return pino({ level, base: bindings, timestamp, formatters }, sink);
 }
 
 /** As pino's own, which formats anew for every line; under load many lines share a millisecond. */
@@ -63,7 +74,7 @@ function isoTime(): () => string {
 }
 
 /** The one line of a request. No prompt, no answer, no key: only what is named here is ever written. */
-export function logCall(logger: Logger, call: Call, outcome: Outcome, endedAtMs: number): void {
+export function callLine(log: Log, call: Call, outcome: Outcome, endedAtMs: number): string {
   const { principal, refusal, usage } = call;
   const line = {
     request_id: call.requestId,
@@ -89,9 +100,10 @@ export function logCall(logger: Logger, call: Call, outcome: Outcome, endedAtMs:
     first_byte_ms: call.firstByteAtMs > 0 ? rounded(call.firstByteAtMs - call.startedAtMs) : undefined,
     gateway_ms: rounded(call.gatewayMs(endedAtMs)),
     address: call.clientAddress,
+    msg: 'request',
   };
-  if (refusal?.name === 'invalid_api_key' || refusal?.name === 'internal_error') logger.warn(line, 'request');
-  else logger.info(line, 'request');
+  const isSuspect = refusal?.name === 'invalid_api_key' || refusal?.name === 'internal_error';
+  return log.line(isSuspect ? 'warn' : 'info', line);
 }
 
 function rounded(milliseconds: number): number {

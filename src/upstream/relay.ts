@@ -93,7 +93,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#call.forwardedAtMs = performance.now();
     const { response } = this.#forwarding.caller;
     if (response.destroyed) return this.#onClientClosed();
-    response.once('close', () => this.#onClientClosed());
+    response.on('close', () => this.#onClientClosed());
     this.#dispatch();
   }
 
