@@ -20,7 +20,8 @@ interface ConnectionParts {
  */
 export function refuseConnections({ exchanges, responder, observe }: ConnectionParts) {
   return (error: Error & { code?: string }, socket: Socket): void => {
-    if (!socket.writable || error.code === 'ECONNRESET') {
+    // Where nothing was ever said there is nobody to answer: a balancer's spare connection, a look at the port.
+    if (!socket.writable || socket.bytesRead === 0 || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Call, Outcome } from '../core/call.ts';
+import type { Usage } from '../core/usage.ts';
 
 // Buckets of OpenTelemetry's GenAI conventions.
 const DURATION_SECONDS = [
@@ -18,6 +19,19 @@ export interface Readings {
   draining(): boolean;
   /** By name. */
   upstreams(): Iterable<{ readonly name: string; readonly healthy: boolean; readonly inFlight: number }>;
+}
+
+/** A call whose response has closed. */
+export interface EndedCall {
+  readonly call: Call;
+  readonly outcome: Outcome;
+  readonly endedAtMs: number;
+}
+
+interface TokenSums {
+  input: number;
+  output: number;
+  cached: number;
 }
 
 /**
@@ -93,7 +107,21 @@ export class Metrics {
     this.#keyLookups.inc({ outcome });
   }
 
-  call(call: Call, outcome: Outcome, endedAtMs: number): void {
+  /** Takes over a batch of ended calls. */
+  calls(batch: readonly EndedCall[]): void {
+    const tokens = new Map<string, TokenSums>();
+    for (const { call, outcome, endedAtMs } of batch) {
+      this.#call(call, outcome, endedAtMs);
+      if (call.usage) addUsage(tokens, call.model ?? 'none', call.usage);
+    }
+    for (const [model, { input, output, cached }] of tokens) {
+      this.#tokens.inc({ model, kind: 'input' }, input);
+      this.#tokens.inc({ model, kind: 'output' }, output);
+      this.#tokens.inc({ model, kind: 'cached' }, cached);
+    }
+  }
+
+  #call(call: Call, outcome: Outcome, endedAtMs: number): void {
     const { route } = call;
     const model = call.model ?? 'none';
     this.#requests.inc({ route, model, status: String(call.status), outcome, blame: call.blame() ?? 'none' });
@@ -103,10 +131,6 @@ export class Metrics {
       this.#firstToken.observe({ route, model }, (call.firstByteAtMs - call.startedAtMs) / 1_000);
     }
     if (call.attempts > 1 && call.upstream) this.#replays.inc({ upstream: call.upstream }, call.attempts - 1);
-    if (!call.usage) return;
-    this.#tokens.inc({ model, kind: 'input' }, call.usage.inputTokens);
-    this.#tokens.inc({ model, kind: 'output' }, call.usage.outputTokens);
-    this.#tokens.inc({ model, kind: 'cached' }, call.usage.cachedTokens);
   }
 
   async text(): Promise<{ contentType: string; text: string }> {
@@ -157,4 +181,12 @@ export class Metrics {
       },
     });
   }
+}
+
+function addUsage(sums: Map<string, TokenSums>, model: string, usage: Usage): void {
+  const sum = sums.get(model) ?? { input: 0, output: 0, cached: 0 };
+  sum.input += usage.inputTokens;
+  sum.output += usage.outputTokens;
+  sum.cached += usage.cachedTokens;
+  sums.set(model, sum);
 }

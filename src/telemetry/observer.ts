@@ -1,16 +1,10 @@
-import type { Call, Outcome } from '../core/call.ts';
+import type { Call } from '../core/call.ts';
 import { callLine, type Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
+import type { EndedCall, Metrics } from './metrics.ts';
 
 /** At the latest so long after its end, a call stands in log and metrics. */
 const FLUSH_EVERY_MS = 50;
 const BATCH_MAX = 128;
-
-interface EndedCall {
-  readonly call: Call;
-  readonly outcome: Outcome;
-  readonly endedAtMs: number;
-}
 
 /**
  * Writes log lines and metrics of ended calls, some at a time: code that runs a hundred times in a row stays in the
@@ -41,6 +35,6 @@ export class CallObserver {
     let lines = '';
     for (const { call, outcome, endedAtMs } of batch) lines += callLine(this.#log, call, outcome, endedAtMs);
     this.#log.write(lines);
-    for (const { call, outcome, endedAtMs } of batch) this.#metrics.call(call, outcome, endedAtMs);
+    this.#metrics.calls(batch);
   }
 }

@@ -79,6 +79,13 @@ export function refusalOfAnswer(status: number, body: Buffer, upstream: string):
   });
 }
 
+/** The status that an error event stands for; 500 where it does not say. */
+export function statusOfEvent(json: Buffer): number {
+  const { error } = JSON.parse(json.toString('utf8')) as { error: { code?: unknown } };
+  const { code } = error;
+  return typeof code === 'number' && code >= 400 && code < 600 ? code : 500;
+}
+
 const MESSAGE_CHARACTERS_MAX = 4_096;
 
 /** OpenAI's `{error:{message}}`, or vLLM's older `{object:"error", message}`, or FastAPI's `{detail}`. */

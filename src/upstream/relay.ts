@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Call } from '../core/call.ts';
 import { errorBody, type Refusal } from '../core/errors.ts';
-import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause } from './failure.ts';
+import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
 import { JsonAnswer } from './json-answer.ts';
 import { Outlet } from './outlet.ts';
 import { SseAnswer, type StreamShape } from './sse.ts';
@@ -197,10 +197,12 @@ export class Relay implements Dispatcher.DispatchHandler {
     const events = sse.push(piece);
     if (sse.overflow) return this.#failFor('too_long');
     if (events) this.#write(events, undefined);
+    if (sse.failure) this.#failAsServerSays(sse.failure);
   }
 
   #endStream(sse: SseAnswer): void {
     const rest = sse.end();
+    if (sse.failure) return this.#failAsServerSays(sse.failure);
     const isOpenAi = this.#forwarding.shape.kind === 'openai';
     if (isOpenAi && !sse.complete) return this.#failFor('ended_early');
     this.#begin(undefined);
@@ -234,6 +236,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     const { shape, upstream } = this.#forwarding;
     const refused = refusalOfAnswer(this.#status, Buffer.concat(this.#errorBody), upstream.name);
     this.#fail(shape.kind === 'openai' ? withoutUpstreamModel(refused, shape) : refused);
+  }
+
+  /** An error in the middle of a stream is looked at like one that comes as a status. */
+  #failAsServerSays(failure: Buffer): void {
+    this.#errorBody = [failure];
+    this.#status = statusOfEvent(failure);
+    this.#refuseAnswer();
   }
 
   #comment(): void {
@@ -324,7 +333,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 }
 
-const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'done' };
+const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'unknown' };
 
 /** Servers name the model in their complaints, by a path that is not to be seen. */
 function withoutUpstreamModel(

@@ -15,6 +15,7 @@ const DONE = Buffer.from('[DONE]');
 const DATA = Buffer.from('data:');
 const USAGE = Buffer.from('"usage"');
 const MODEL = Buffer.from('"model"');
+const ERROR = Buffer.from('"error"');
 const TYPE = Buffer.from('"type"');
 const TERMINAL_EVENTS = ['response.completed', 'response.incomplete', 'response.failed', 'error'].map(
   (type) => Buffer.from(`"${type}"`),
@@ -25,8 +26,8 @@ export interface StreamShape {
   readonly model: string | undefined;
   /** The gateway asked for the chunk with the usage, the client did not: it is taken out again. */
   readonly dropUsageChunk: boolean;
-  /** Chat and completions end with `[DONE]`; the Responses API ends with a terminal event. */
-  readonly ending: 'done' | 'terminal_event';
+  /** Chat and completions end with `[DONE]`, the Responses API with a terminal event; of others nothing is known. */
+  readonly ending: 'done' | 'terminal_event' | 'unknown';
 }
 
 /**
@@ -41,6 +42,8 @@ export class SseAnswer {
   /** The server has said that the answer is complete. */
   complete = false;
   overflow = false;
+  /** JSON of an error that the server put into its stream. Neither it nor what follows is passed on. */
+  failure: Buffer | undefined;
 
   readonly #shape: StreamShape;
   readonly #model: Buffer | undefined;
@@ -87,10 +90,10 @@ export class SseAnswer {
 
   #events(block: Buffer): Buffer | undefined {
     this.#lookForEnding(block);
-    if (!namesUsage(block) && this.#nothingToMap(block)) return block;
+    if (!namesUsage(block) && block.indexOf(ERROR) < 0 && this.#nothingToMap(block)) return block;
     const kept: Buffer[] = [];
     let at = 0;
-    while (at < block.length) {
+    while (at < block.length && this.failure === undefined) {
       const end = endOfFirstEvent(block, at);
       const event = this.#event(block.subarray(at, end));
       if (event) kept.push(event);
@@ -113,6 +116,10 @@ export class SseAnswer {
     const data = dataOf(event);
     if (!data) return event;
     const json = event.subarray(data.start, data.end);
+    if (this.#shape.ending === 'done' && json.indexOf(ERROR) >= 0 && isFailure(json)) {
+      this.failure = json;
+      return undefined;
+    }
     if (namesUsage(json) && this.#readUsage(json) && this.#shape.dropUsageChunk) return undefined;
     if (this.#modelIsRight || this.#model === undefined || json.indexOf(MODEL) < 0) return event;
     const mapped = replaceModel(json, this.#model);
@@ -130,7 +137,7 @@ export class SseAnswer {
   }
 
   #lookForEnding(block: Buffer): void {
-    if (this.complete) return;
+    if (this.complete || this.#shape.ending === 'unknown') return;
     if (this.#shape.ending === 'terminal_event') {
       this.complete = TERMINAL_EVENTS.some((type) => namesType(block, type));
     }
@@ -216,6 +223,12 @@ function dataOf(event: Buffer): { start: number; end: number } | undefined {
     lineStart = lineEnd + 1;
   }
   return undefined;
+}
+
+/** A chunk of an answer has choices; an event with nothing but an error is the server giving up. */
+function isFailure(json: Buffer): boolean {
+  const event = parse(json);
+  return typeof event?.error === 'object' && event.error !== null && event.choices === undefined;
 }
 
 function parse(json: Buffer): Record<string, unknown> | undefined {
