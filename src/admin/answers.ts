@@ -1,9 +1,9 @@
 /** How the admin listener says no. */
-import { STATUS_CODES } from 'node:http';
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, type Refusal, refusal } from '../core/errors.ts';
-import { refusalOfError } from '../http/faults.ts';
+import { answerOnSocket, refusalOfError, refusalOfParser } from '../http/faults.ts';
 import type { Logger } from '../telemetry/log.ts';
 
 export function sendRefusal(reply: FastifyReply, refused: Refusal): FastifyReply {
@@ -45,14 +45,5 @@ export function answerBrokenHttp(error: Error & { code?: string }, socket: Socke
     socket.destroy();
     return;
   }
-  const refused = brokenHttp(error.code);
-  const body = errorBody(refused);
-  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  socket.end(`HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status]}\r\n${headers}\r\n\r\n${body}`);
-}
-
-function brokenHttp(code: string | undefined): Refusal {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusal('request_timeout', 'The request came too slowly.');
-  if (code === 'HPE_HEADER_OVERFLOW') return refusal('headers_too_large', 'The headers are over 16 KiB.');
-  return refusal('bad_http', 'The bytes are not HTTP/1.1.');
+  socket.end(answerOnSocket(refusalOfParser(error.code), randomUUID()));
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { Call } from '../core/call.ts';
-import { errorBody, errorTable, type Refusal, refusal } from '../core/errors.ts';
 import type { Exchanges } from './exchange.ts';
+import { answerOnSocket, refusalOfParser } from './faults.ts';
 import type { Responder } from './respond.ts';
 
 interface ConnectionParts {
@@ -42,33 +41,7 @@ export function refuseConnections({ exchanges, responder, observe }: ConnectionP
     });
     call.refusal = refused;
     call.status = refused.status;
-    socket.end(wholeAnswer(refused, call.requestId));
+    socket.end(answerOnSocket(refused, call.requestId));
     observe({ call }, true, performance.now());
   };
-}
-
-function refusalOfParser(code = 'unknown'): Refusal {
-  const detail = { reason: code, headers: { connection: 'close' } };
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return refusal('request_timeout', 'The request came too slowly.', detail);
-  }
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return refusal('headers_too_large', 'The request headers are too large.', detail);
-  }
-  return refusal('bad_http', 'The request is not valid HTTP.', detail);
-}
-
-/** There is no response object to write this with. */
-function wholeAnswer(refused: Refusal, requestId: string): string {
-  const body = errorBody(refused);
-  const lines = [
-    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status]}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'cache-control: no-store',
-    `x-should-retry: ${errorTable[refused.name].retryable}`,
-    `x-request-id: ${requestId}`,
-    'connection: close',
-  ];
-  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

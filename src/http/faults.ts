@@ -1,4 +1,12 @@
-import { type ErrorName, type Refusal, RefusalError, refusal } from '../core/errors.ts';
+import { STATUS_CODES } from 'node:http';
+import {
+  type ErrorName,
+  errorBody,
+  errorTable,
+  type Refusal,
+  RefusalError,
+  refusal,
+} from '../core/errors.ts';
 
 const fastifyFaults: Readonly<Record<string, readonly [ErrorName, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['request_too_large', 'The body is over the limit of this route.'],
@@ -24,4 +32,31 @@ export function refusalOfError(error: unknown): Refusal {
   return refusal('internal_error', 'The gateway failed; its log has the cause under this request id.', {
     reason,
   });
+}
+
+/** What Node's parser has refused, by the code of its error. */
+export function refusalOfParser(code = 'unknown'): Refusal {
+  const detail = { reason: code, headers: { connection: 'close' } };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return refusal('request_timeout', 'The request came too slowly.', detail);
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return refusal('headers_too_large', 'The request headers are too large.', detail);
+  }
+  return refusal('bad_http', 'The request is not valid HTTP.', detail);
+}
+
+/** A whole answer, for bytes that never became a request: there is no response object to write it with. */
+export function answerOnSocket(refused: Refusal, requestId: string): string {
+  const body = errorBody(refused);
+  const lines = [
+    `HTTP/1.1 ${refused.status} ${STATUS_CODES[refused.status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    `x-should-retry: ${errorTable[refused.name].retryable}`,
+    `x-request-id: ${requestId}`,
+    'connection: close',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
