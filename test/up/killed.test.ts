@@ -30,6 +30,8 @@ test('a Redis whose guard was killed too is ended by the next start before its o
     (pid) => family(pid).includes(redis) && pid !== redis && pid !== first.pid,
   );
   const others = family(first.pid).filter((pid) => pid !== redis);
+  // Stopped first: between the two kills a running guard may see its parent go and end Redis itself.
+  process.kill(guard ?? 0, 'SIGSTOP');
   first.process.kill('SIGKILL');
   process.kill(guard ?? 0, 'SIGKILL');
   await allGone(others);
