@@ -163,8 +163,9 @@ export class JsonScanner {
 
   #memberEnds(): void {
     if (this.#valueStart < 0) return;
-    if (this.members.has(this.#memberName)) this.fault = 'duplicate_member';
+    const { size } = this.members;
     this.members.set(this.#memberName, { start: this.#valueStart, end: this.#valueEnd });
+    if (this.members.size === size) this.fault = 'duplicate_member';
     this.#valueStart = -1;
   }
 

@@ -1,3 +1,5 @@
+import type { Allowance } from './limits.ts';
+
 /**
  * Who may call. Wire shapes are snake_case and used as they are: a stored record, the admin API's answer and
  * the type are one thing with one set of names.
@@ -8,7 +10,7 @@ export const tenantNamePattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
 
 export type KeyStatus = 'active' | 'disabled' | 'revoked';
 
-export interface KeyRecord {
+export interface KeyRecord extends Allowance {
   /** `key_` + 12 characters. Public: it may stand in logs. */
   readonly id: string;
   readonly tenant: string;
@@ -16,8 +18,6 @@ export interface KeyRecord {
   readonly status: KeyStatus;
   /** How the secret came about: made here, brought along, or named by `SLUICE_KEYS`. */
   readonly origin: 'generated' | 'imported' | 'environment';
-  /** Public names of the models that it may use; null: all. */
-  readonly models: readonly string[] | null;
   /** ISO 8601, UTC. */
   readonly created_at: string;
   readonly expires_at: string | null;
@@ -27,7 +27,7 @@ export interface KeyRecord {
   readonly revision: number;
 }
 
-export interface TenantRecord {
+export interface TenantRecord extends Allowance {
   readonly name: string;
   readonly status: 'active' | 'disabled';
   readonly created_at: string;
@@ -39,7 +39,15 @@ export interface Principal {
   readonly keyId: string;
   readonly keyName: string;
   readonly tenant: string;
-  /** null: every model. */
-  readonly models: ReadonlySet<string> | null;
   readonly expiresAtMs: number;
+  readonly ofKey: Allowance;
+  /** A key never exceeds its tenant. */
+  readonly ofTenant: Allowance;
+  /**
+   * The version of the tenant to which the two belong; it grows with every change of the tenant or of one of its
+   * keys. Admission compares it, so that two replicas never run one bucket at two rates.
+   */
+  readonly version: number;
+  /** When the holder's page of usage begins: creation of the key, ISO 8601. */
+  readonly createdAt: string;
 }

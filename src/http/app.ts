@@ -178,9 +178,10 @@ function authenticateStep({ authenticator }: PublicAppParts, responder: Responde
 
 function endedBy({ observe, untrustedForward }: PublicAppParts) {
   return (request: FastifyRequest, reply: FastifyReply, endedAtMs: number) => {
-    const { remoteAddress } = request.raw.socket;
-    const isForwarded = request.headers['x-forwarded-for'] !== undefined;
-    if (isForwarded && remoteAddress === request.call.clientAddress) untrustedForward(remoteAddress);
+    if (request.headers['x-forwarded-for'] !== undefined) {
+      const { remoteAddress } = request.raw.socket;
+      if (remoteAddress === request.call.clientAddress) untrustedForward(remoteAddress);
+    }
     observe(request, reply.raw.writableFinished, endedAtMs);
   };
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
+import { isModelAllowed } from '../core/limits.ts';
 import { type Edit, splice } from '../core/json-scan.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
@@ -59,8 +60,11 @@ export function route({ models, responder }: InferenceParts): Step {
 }
 
 function checkAllowed(request: FastifyRequest, model: Model): Refusal | undefined {
-  const allowed = request.call.principal?.models ?? null;
-  if (allowed === null || allowed.has(model.name)) return undefined;
+  const { principal } = request.call;
+  if (!principal) return undefined;
+  if (isModelAllowed(principal.ofKey, model.name) && isModelAllowed(principal.ofTenant, model.name)) {
+    return undefined;
+  }
   return refusal('model_not_allowed', `This key may not use the model '${model.name}'.`, { param: 'model' });
 }
 

@@ -39,7 +39,7 @@ export class Responder {
       'no-store',
     ];
     if (headers) list.push(...headers);
-    this.#writeHead(request, reply, status, list);
+    this.#writeHead(request, reply, status, list, performance.now());
     request.call.bytesOut = bytes.length;
     reply.raw.end(bytes);
   }
@@ -75,16 +75,21 @@ export class Responder {
       'server-timing',
       `gateway;dur=${gatewayMs.toFixed(2)}, upstream;dur=${upstreamMs.toFixed(2)}`,
     );
-    this.#writeHead(request, reply, status, list);
+    this.#writeHead(request, reply, status, list, nowMs);
   }
 
-  #writeHead(request: FastifyRequest, reply: FastifyReply, status: number, list: HeaderList): void {
+  #writeHead(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    list: HeaderList,
+    nowMs: number,
+  ): void {
     if (!reply.sent) reply.hijack();
     const { call } = request;
     call.status = status;
     list.push('x-request-id', call.requestId);
-    if (call.principal)
-      list.push('x-process-time', ((performance.now() - call.startedAtMs) / 1_000).toFixed(3));
+    if (call.principal) list.push('x-process-time', ((nowMs - call.startedAtMs) / 1_000).toFixed(3));
     if (this.#pluginsSetHeaders) {
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) list.push(name, String(value));

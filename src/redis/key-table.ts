@@ -6,6 +6,8 @@ import type { ForeignForm, Invalidation, SecretPointer, StoredKey } from './key-
 export interface FoundKey {
   readonly stored: StoredKey;
   readonly tenant: TenantRecord | undefined;
+  /** Read before the records: a change meanwhile makes them look older than they are, never newer. */
+  readonly version: number;
 }
 
 export interface KeyPage {
@@ -22,6 +24,7 @@ export interface KeyTable {
   findBySecret(digest: string): Promise<Answer<FoundKey | undefined>>;
   findById(keyId: string): Promise<Answer<StoredKey | undefined>>;
   findTenant(name: string): Promise<Answer<TenantRecord | undefined>>;
+  findTenantVersioned(name: string): Promise<Answer<Omit<FoundKey, 'stored'>>>;
   /** Answers the pointer that stands there already, or undefined when the secret is now claimed. */
   claimSecret(digest: string, pointer: SecretPointer): Promise<Answer<SecretPointer | undefined>>;
   /** Enters a key that is about to be made into all that leads to it. */
@@ -49,12 +52,13 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
       ask(async (client) => {
         const pointer = parsed<SecretPointer>(await client.get(keys.secret(digest)));
         if (!pointer) return undefined;
-        const [record, tenant] = await client.mget(
-          keys.key(pointer.tenant, pointer.key),
-          keys.tenant(pointer.tenant),
-        );
+        const [version, record, tenant] = await Promise.all([
+          client.hget(keys.meta(pointer.tenant), 'version'),
+          client.get(keys.key(pointer.tenant, pointer.key)),
+          client.get(keys.tenant(pointer.tenant)),
+        ]);
         const stored = parsed<StoredKey>(record);
-        return stored && { stored, tenant: parsed<TenantRecord>(tenant) };
+        return stored && { stored, tenant: parsed<TenantRecord>(tenant), version: Number(version ?? 0) };
       }),
 
     findById: (keyId) =>
@@ -64,6 +68,15 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
       }),
 
     findTenant: (name) => ask(async (client) => parsed<TenantRecord>(await client.get(keys.tenant(name)))),
+
+    findTenantVersioned: (name) =>
+      ask(async (client) => {
+        const [version, tenant] = await Promise.all([
+          client.hget(keys.meta(name), 'version'),
+          client.get(keys.tenant(name)),
+        ]);
+        return { tenant: parsed<TenantRecord>(tenant), version: Number(version ?? 0) };
+      }),
 
     claimSecret: (digest, pointer) =>
       ask(async (client) =>
@@ -97,7 +110,7 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
 
     replaceKey: (stored) =>
       ask((client) =>
-        replace(client, keys.key(stored.tenant, stored.id), stored, {
+        replace(client, keys.key(stored.tenant, stored.id), stored.tenant, stored, {
           kind: 'key',
           tenant: stored.tenant,
           key: stored.id,
@@ -106,7 +119,7 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
 
     replaceTenant: (record) =>
       ask((client) =>
-        replace(client, keys.tenant(record.name), record, { kind: 'tenant', tenant: record.name }),
+        replace(client, keys.tenant(record.name), record.name, record, { kind: 'tenant', tenant: record.name }),
       ),
 
     expireSecrets: (digests, atMs) =>
@@ -147,11 +160,13 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
   async function replace(
     client: RedisClient,
     key: string,
+    tenant: string,
     record: StoredKey | TenantRecord,
     change: Invalidation,
   ): Promise<boolean> {
     const replaced = await client.replaceRecord(
       key,
+      keys.meta(tenant),
       record.revision - 1,
       JSON.stringify(record),
       keys.invalidations(),

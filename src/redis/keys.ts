@@ -24,6 +24,38 @@ export interface RedisKeys {
   tenant(tenant: string): string;
   /** `{tenant}`: sorted set of key ids by creation in milliseconds. */
   keysOf(tenant: string): string;
+
+  // What the ticket scripts derive from the root (scripts/ticket.lua has the fields).
+  /** `{tenant}`: what the keys below begin with. */
+  root(tenant: string): string;
+  /** `{tenant}`: hash, `version` of the records and `clock`. */
+  meta(tenant: string): string;
+  /** `{tenant}`: hash, ticket id → ticket. */
+  tickets(tenant: string): string;
+  /** `{tenant}`: sorted set of ticket ids by the end of their lease in milliseconds. */
+  leases(tenant: string): string;
+  /** `{tenant}`: hash; `scope` is `tenant`, `key:<id>`, `model:<name>` or `key:<id>:model:<name>`. */
+  account(tenant: string, scope: string): string;
+  /**
+   * `{tenant}`: hash of sums. `span` is a day (2026-11-21) or a month (2026-11); `*` and `*` for key and model: all
+   * together, by day alone. Kept 35 days, months and totals 400.
+   */
+  usage(tenant: string, span: string, keyId: string, model: string): string;
+  /** `{tenant}`: set of `<key id> <model>` with sums in that month. */
+  usageIndex(tenant: string, month: string): string;
+  /** `{tenant}`: capped stream of ended calls. */
+  calls(tenant: string): string;
+  /** `{tenant}`: string, number of the last batch of settlements of a replica. Expires. */
+  settled(tenant: string, replica: string): string;
+
+  /** sorted set of tenants with tickets, by when a replica last said so, in milliseconds. */
+  activeTenants(): string;
+  /** hash of replica → JSON `ReplicaReport`; those that are silent are taken out. */
+  replicas(): string;
+  /** string that nobody changes: when it is gone, so are the data. */
+  installation(): string;
+  /** hash of model → JSON of what was learned about its tokens and times. */
+  learned(): string;
 }
 
 export function redisKeys(prefix: string): RedisKeys {
@@ -39,5 +71,20 @@ export function redisKeys(prefix: string): RedisKeys {
     key: (tenant, keyId) => `${root}:{${tenant}}:key:${keyId}`,
     tenant: (tenant) => `${root}:{${tenant}}:tenant`,
     keysOf: (tenant) => `${root}:{${tenant}}:keys`,
+
+    root: (tenant) => `${root}:{${tenant}}`,
+    meta: (tenant) => `${root}:{${tenant}}:meta`,
+    tickets: (tenant) => `${root}:{${tenant}}:tickets`,
+    leases: (tenant) => `${root}:{${tenant}}:leases`,
+    account: (tenant, scope) => `${root}:{${tenant}}:account:${scope}`,
+    usage: (tenant, span, keyId, model) => `${root}:{${tenant}}:usage:${span}:${keyId}:${model}`,
+    usageIndex: (tenant, month) => `${root}:{${tenant}}:usage-index:${month}`,
+    calls: (tenant) => `${root}:{${tenant}}:calls`,
+    settled: (tenant, replica) => `${root}:{${tenant}}:settled:${replica}`,
+
+    activeTenants: () => `${root}:active`,
+    replicas: () => `${root}:replicas`,
+    installation: () => `${root}:installation`,
+    learned: () => `${root}:learned`,
   };
 }

@@ -1,9 +1,11 @@
 /**
  * The Lua scripts. Each is one atomic step inside one hash tag; its contract stands on top of its file.
  * ioredis sends EVALSHA, and the text again when the server has lost it (restart, SCRIPT FLUSH, failover).
+ *
+ * Redis knows no modules, so what the ticket scripts share is put in front of each of them.
  */
 import { readFileSync } from 'node:fs';
-import type { Redis, Result } from 'ioredis';
+import type { Cluster, Redis, Result } from 'ioredis';
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -20,19 +22,43 @@ declare module 'ioredis' {
     ): Result<number, Context>;
     replaceRecord(
       record: string,
+      meta: string,
       revision: number,
       recordJson: string,
       channel: string,
       invalidation: string,
     ): Result<number, Context>;
+    admit(root: string, ...batch: (string | number)[]): Result<number[], Context>;
+    settle(root: string, ...batch: (string | number)[]): Result<number[], Context>;
+    renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
+    sweep(root: string, countMax: number): Result<[number, number, number], Context>;
   }
 }
 
-export function defineScripts(client: Redis): void {
-  client.defineCommand('createKey', { numberOfKeys: 3, lua: text('create-key') });
-  client.defineCommand('replaceRecord', { numberOfKeys: 1, lua: text('replace-record') });
+const scripts = [
+  { command: 'createKey', keys: 3, file: 'create-key' },
+  { command: 'replaceRecord', keys: 2, file: 'replace-record' },
+  { command: 'admit', keys: 1, file: 'admit', shared: 'ticket' },
+  { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
+  { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
+  { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
+] as const satisfies readonly { command: string; keys: number; file: string; shared?: string }[];
+
+/** @param adapt for tests: changes the text of a script, such as where its clock comes from */
+export function defineScripts(client: Redis | Cluster, adapt: (lua: string) => string = (lua) => lua): void {
+  for (const { command, keys, file, ...rest } of scripts) {
+    client.defineCommand(command, { numberOfKeys: keys, lua: adapt(scriptText(file, 'shared' in rest ? rest.shared : undefined)) });
+  }
 }
 
-function text(name: string): string {
-  return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8');
+/** A line such as `#!lua flags=allow-oom` has to stay the first. */
+function scriptText(file: string, shared: string | undefined): string {
+  const own = luaFile(file);
+  if (shared === undefined) return own;
+  const [, flags = '', body = ''] = /^(#![^\n]*\n)?([^]*)$/.exec(own) ?? [];
+  return `${flags}${luaFile(shared)}\n${body}`;
+}
+
+function luaFile(name: string): string {
+  return readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
 }

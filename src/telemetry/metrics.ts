@@ -28,6 +28,13 @@ export interface EndedCall {
   readonly endedAtMs: number;
 }
 
+/** Calls of a batch that have the same labels; most of them have, and a label set is dear to look up. */
+interface Ending {
+  readonly call: Call;
+  readonly outcome: Outcome;
+  count: number;
+}
+
 interface TokenSums {
   input: number;
   output: number;
@@ -80,11 +87,7 @@ export class Metrics {
     'upstream',
   ]);
   /** Do keys come from memory, as they should? */
-  readonly #keyLookups = this.#counter(
-    'sluice_key_lookups_total',
-    'Keys checked, by where the answer came from.',
-    ['outcome'],
-  );
+  readonly #keyLookups = new Map<string, number>();
 
   constructor(readings: Readings) {
     collectDefaultMetrics({ register: this.registry });
@@ -101,18 +104,29 @@ export class Metrics {
       Number(readings.draining()),
     );
     this.#upstreamGauges(readings);
+    this.#keyLookupCounter();
   }
 
+  /** Comes with every call: counted here, and handed over when Prometheus asks. */
   keyLookup(outcome: string): void {
-    this.#keyLookups.inc({ outcome });
+    this.#keyLookups.set(outcome, (this.#keyLookups.get(outcome) ?? 0) + 1);
   }
 
   /** Takes over a batch of ended calls. */
   calls(batch: readonly EndedCall[]): void {
     const tokens = new Map<string, TokenSums>();
+    const endings: Ending[] = [];
     for (const { call, outcome, endedAtMs } of batch) {
-      this.#call(call, outcome, endedAtMs);
+      countEnding(endings, call, outcome);
+      this.#call(call, endedAtMs);
       if (call.usage) addUsage(tokens, call.model ?? 'none', call.usage);
+    }
+    for (const { call, outcome, count } of endings) {
+      const { route, model = 'none', status } = call;
+      this.#requests.inc(
+        { route, model, status: String(status), outcome, blame: call.blame() ?? 'none' },
+        count,
+      );
     }
     for (const [model, { input, output, cached }] of tokens) {
       this.#tokens.inc({ model, kind: 'input' }, input);
@@ -121,10 +135,9 @@ export class Metrics {
     }
   }
 
-  #call(call: Call, outcome: Outcome, endedAtMs: number): void {
+  #call(call: Call, endedAtMs: number): void {
     const { route } = call;
     const model = call.model ?? 'none';
-    this.#requests.inc({ route, model, status: String(call.status), outcome, blame: call.blame() ?? 'none' });
     this.#duration.observe({ route, model }, (endedAtMs - call.startedAtMs) / 1_000);
     this.#overhead.observe({}, call.gatewayMs(endedAtMs) / 1_000);
     if (call.streamed && call.firstByteAtMs > 0) {
@@ -161,6 +174,20 @@ export class Metrics {
     });
   }
 
+  #keyLookupCounter(): void {
+    const counted = this.#keyLookups;
+    new Counter({
+      name: 'sluice_key_lookups_total',
+      help: 'Keys checked, by where the answer came from.',
+      labelNames: ['outcome'],
+      registers: [this.registry],
+      collect() {
+        for (const [outcome, count] of counted) this.inc({ outcome }, count);
+        counted.clear();
+      },
+    });
+  }
+
   #upstreamGauges({ upstreams }: Readings): void {
     new Gauge({
       name: 'sluice_upstream_up',
@@ -181,6 +208,24 @@ export class Metrics {
       },
     });
   }
+}
+
+function countEnding(endings: Ending[], call: Call, outcome: Outcome): void {
+  for (const ending of endings) {
+    if (ending.outcome !== outcome || !endAlike(ending.call, call)) continue;
+    ending.count += 1;
+    return;
+  }
+  endings.push({ call, outcome, count: 1 });
+}
+
+function endAlike(one: Call, other: Call): boolean {
+  return (
+    one.route === other.route &&
+    one.model === other.model &&
+    one.status === other.status &&
+    one.blame() === other.blame()
+  );
 }
 
 function addUsage(sums: Map<string, TokenSums>, model: string, usage: Usage): void {

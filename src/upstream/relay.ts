@@ -85,12 +85,14 @@ export class Relay implements Dispatcher.DispatchHandler {
       lastBytesMs: forwarding.limits.idle_ms,
       drained: () => this.#onDrained(),
     });
-    this.#watchdog = new Watchdog(forwarding.limits, performance.now(), (what) => this.#onExpired(what));
+    const { upstream, limits } = forwarding;
+    const nowMs = performance.now();
+    this.#call.upstream = upstream.name;
+    this.#call.forwardedAtMs = nowMs;
+    this.#watchdog = new Watchdog(upstream.watch, limits, nowMs, (what) => this.#onExpired(what));
   }
 
   start(): void {
-    this.#call.upstream = this.#forwarding.upstream.name;
-    this.#call.forwardedAtMs = performance.now();
     const { response } = this.#forwarding.caller;
     if (response.destroyed) return this.#onClientClosed();
     response.on('close', () => this.#onClientClosed());

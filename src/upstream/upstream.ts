@@ -1,4 +1,5 @@
 import { buildConnector, errors, Pool } from 'undici';
+import { Watch } from './watchdog.ts';
 
 /** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
 export type Health = 'healthy' | 'unhealthy' | 'unreachable';
@@ -26,6 +27,8 @@ export class Upstream {
   health: Health = 'unreachable';
   /** Calls that this replica has sent to it and that have not ended. */
   inFlight = 0;
+  /** Over the time limits of those calls. */
+  readonly watch = new Watch();
 
   /** A connect time-out belongs to the connections, so each value in use has a pool of its own. */
   readonly #pools = new Map<number, Pool>();

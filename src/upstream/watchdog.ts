@@ -6,12 +6,41 @@ export interface Limits {
 
 export type Expired = 'first_byte' | 'idle' | 'total';
 
+/** What is due is noticed at most this much later. */
+const LOOK_EVERY_MS = 20;
+
 /**
- * The time limits of one call, with a single timer that is set once. Progress, which comes with every token, only
- * writes down a time; the timer looks at it when it fires and sleeps again for what is left. So it never sleeps
- * longer than the shortest limit that may begin to count meanwhile.
+ * Looks at all open watchdogs in turn, with one timer for as long as there are any. A timer for each call costs more
+ * to make and to take back than a place in this array, because nearly every call ends long before its first limit.
  */
+export class Watch {
+  readonly #open: Watchdog[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  add(watchdog: Watchdog): void {
+    watchdog.slot = this.#open.push(watchdog) - 1;
+    this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** The timer is left alone: it finds out by itself that nothing is open. */
+  remove(watchdog: Watchdog): void {
+    const last = this.#open.pop();
+    if (!last || last === watchdog) return;
+    this.#open[watchdog.slot] = last;
+    last.slot = watchdog.slot;
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    // From behind, because one that has expired is removed, and the last one, which has been looked at, takes its slot.
+    for (let at = this.#open.length - 1; at >= 0; at -= 1) this.#open[at]?.look(nowMs);
+    this.#timer = this.#open.length > 0 ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : undefined;
+  }
+}
+
+/** The time limits of one call. Progress, which comes with every token, only writes down a time. */
 export class Watchdog {
+  readonly #watch: Watch;
   readonly #limits: Limits;
   readonly #expired: (what: Expired) => void;
   /** Called after `quietMs` without progress, and again after each further such time, once it has been set. */
@@ -20,15 +49,17 @@ export class Watchdog {
   #phase: 'first_byte' | 'idle' = 'first_byte';
   #progressAtMs: number;
   #spokenAtMs: number;
-  #timer: NodeJS.Timeout | undefined;
+  /** Where it stands in its watch; -1: no longer. */
+  slot = -1;
 
-  constructor(limits: Limits, nowMs: number, expired: (what: Expired) => void) {
+  constructor(watch: Watch, limits: Limits, nowMs: number, expired: (what: Expired) => void) {
+    this.#watch = watch;
     this.#limits = limits;
     this.#expired = expired;
     this.#startedAtMs = nowMs;
     this.#progressAtMs = nowMs;
     this.#spokenAtMs = nowMs;
-    this.#sleep(nowMs);
+    watch.add(this);
   }
 
   /** Bytes have come, or have gone out again to a caller who had stopped reading. */
@@ -40,36 +71,34 @@ export class Watchdog {
 
   whenQuiet(everyMs: number, tell: () => void): void {
     this.#quiet = { everyMs, tell };
-    this.#sleep(performance.now());
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.slot < 0) return;
+    this.#watch.remove(this);
+    this.slot = -1;
+  }
+
+  /** Called by its watch; an expired limit ends it. */
+  look(nowMs: number): void {
+    const totalAtMs = this.#startedAtMs + this.#limits.total_ms;
+    const limitAtMs = this.#limitAtMs;
+    // Both may have passed since the last look: the earlier one is the reason.
+    if (nowMs >= Math.min(totalAtMs, limitAtMs)) {
+      return this.#expire(limitAtMs < totalAtMs ? this.#phase : 'total');
+    }
+    if (this.#quiet && nowMs >= this.#spokenAtMs + this.#quiet.everyMs) {
+      this.#spokenAtMs = nowMs;
+      this.#quiet.tell();
+    }
   }
 
   get #limitAtMs(): number {
     return this.#progressAtMs + (this.#phase === 'idle' ? this.#limits.idle_ms : this.#limits.first_byte_ms);
   }
 
-  #sleep(nowMs: number): void {
-    clearTimeout(this.#timer);
-    const idleAtMs = this.#phase === 'idle' ? this.#limitAtMs : nowMs + this.#limits.idle_ms;
-    const totalAtMs = this.#startedAtMs + this.#limits.total_ms;
-    const quietAtMs = this.#quiet ? this.#spokenAtMs + this.#quiet.everyMs : Number.POSITIVE_INFINITY;
-    const dueAtMs = Math.min(this.#limitAtMs, idleAtMs, totalAtMs, quietAtMs);
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, dueAtMs - nowMs));
-  }
-
-  #look(): void {
-    const nowMs = performance.now();
-    this.#timer = undefined;
-    if (nowMs >= this.#startedAtMs + this.#limits.total_ms) return this.#expired('total');
-    if (nowMs >= this.#limitAtMs) return this.#expired(this.#phase);
-    if (this.#quiet && nowMs >= this.#spokenAtMs + this.#quiet.everyMs) {
-      this.#spokenAtMs = nowMs;
-      this.#quiet.tell();
-    }
-    this.#sleep(nowMs);
+  #expire(what: Expired): void {
+    this.stop();
+    this.#expired(what);
   }
 }

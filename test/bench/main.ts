@@ -27,9 +27,25 @@ import { type Figures, machineText, tableText, type Verdict, verdicts } from './
 /** Before the first round, and not counted: V8 takes seconds of load to compile what is hot. */
 const WARM_UP: Timing = { warmupMs: 0, durationMs: 4_000 };
 
-interface Plan {
-  readonly rounds: number;
+interface Rounds {
+  readonly count: number;
   readonly timing: Timing;
+}
+
+/**
+ * Calls take turns often: a host that is slower for some seconds then slows all contestants alike, while a long round
+ * would put it on one of them. Streams take long to open, so their rounds are long and few.
+ */
+type Schedule = Readonly<Record<Measurement['rounds'], Rounds>>;
+
+const LONG: Rounds = { count: 5, timing: { warmupMs: 500, durationMs: 4_000 } };
+const USUAL: Schedule = { short: { count: 12, timing: { warmupMs: 300, durationMs: 1_500 } }, long: LONG };
+const QUICK_ROUNDS: Rounds = { count: 3, timing: { warmupMs: 300, durationMs: 1_000 } };
+const QUICK: Schedule = { short: QUICK_ROUNDS, long: QUICK_ROUNDS };
+const ONCE: Schedule = { short: { ...LONG, count: 1 }, long: { ...LONG, count: 1 } };
+
+interface Plan {
+  readonly schedule: Schedule;
   readonly measurements: readonly Measurement[];
   readonly contestants: readonly ContestantName[];
   readonly options: StartOptions;
@@ -49,20 +65,23 @@ async function run(): Promise<number> {
   const profileFolder = values.profile ? mkdtempSync(join(tmpdir(), 'sluice-profile-')) : undefined;
   const bench = await startBench();
   const plan: Plan = {
-    rounds: values.profile ? 1 : values.quick ? 3 : 5,
-    timing: values.quick ? { warmupMs: 300, durationMs: 1_000 } : { warmupMs: 500, durationMs: 4_000 },
+    schedule: values.profile ? ONCE : values.quick ? QUICK : USUAL,
     measurements: chosen,
     contestants: takingPart(values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'gateway']),
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
   print(machineText());
   print(
-    `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians of ${plan.rounds} rounds of ${plan.timing.durationMs / 1_000} s.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
+    `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians; calls: ${roundsText(plan.schedule.short)}, streams: ${roundsText(plan.schedule.long)}.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
   );
   const judged = await measureAll(bench, plan);
   for (const { text } of judged) print(text);
   if (profileFolder !== undefined) printProfiles(profileFolder);
   return judged.some(({ failed }) => failed) ? 1 : 0;
+}
+
+function roundsText({ count, timing }: Rounds): string {
+  return `${count} rounds of ${timing.durationMs / 1_000} s`;
 }
 
 function takingPart(names: readonly ContestantName[]): ContestantName[] {
@@ -95,10 +114,11 @@ async function measureOne(
   const names = measurement.contestants.filter((name) => plan.contestants.includes(name));
   const rounds = new Map<ContestantName, Figures[]>(names.map((name) => [name, []]));
   for (const contestant of kept.values()) await measurement.measure(bench, contestant, WARM_UP);
-  for (let round = 0; round < plan.rounds; round += 1) {
+  const { count, timing } = plan.schedule[measurement.rounds];
+  for (let round = 0; round < count; round += 1) {
     for (const name of names) {
       const contestant = kept.get(name) ?? (await startContestant(name, plan.options));
-      const figures = await measurement.measure(bench, contestant, plan.timing).catch((error: Error) => {
+      const figures = await measurement.measure(bench, contestant, timing).catch((error: Error) => {
         throw new Error(`${labels[name]}, ${measurement.title}: ${error.message}`);
       });
       if (!kept.has(name)) await contestant.end();

@@ -20,6 +20,7 @@ export interface Measurement {
   readonly conditions: string;
   readonly columns: readonly Column[];
   readonly bounds: readonly Bound[];
+  readonly rounds: 'short' | 'long';
   /** Started for each round: a process that has held many streams keeps some of their memory. */
   readonly freshProcesses: boolean;
   readonly contestants: readonly ContestantName[];
@@ -139,6 +140,7 @@ export const measurements: readonly Measurement[] = [
       { figure: 'perSecond', over: 'nginx', atLeast: 0.2 },
       { figure: 'perCore', over: 'nginx', atLeast: 0.2 },
     ],
+    rounds: 'short',
     freshProcesses: false,
     contestants: everyone,
     measure: calls({ shape: 'chat', connections: 32, steadyRequestsPerSecond: 1_000 }),
@@ -149,6 +151,7 @@ export const measurements: readonly Measurement[] = [
     conditions: '8 connections; latency at 50 requests/s',
     columns: callColumns,
     bounds: [],
+    rounds: 'short',
     freshProcesses: false,
     contestants: everyone,
     measure: calls({ shape: 'large', connections: 8, steadyRequestsPerSecond: 50 }),
@@ -159,6 +162,7 @@ export const measurements: readonly Measurement[] = [
     conditions: '20 tokens/s each',
     columns: streamColumns,
     bounds: [{ figure: 'cpu', over: 'nginx', atMost: 2 }],
+    rounds: 'long',
     freshProcesses: false,
     contestants: everyone,
     measure: streams(500, 20),
@@ -172,6 +176,7 @@ export const measurements: readonly Measurement[] = [
       { figure: 'cpu', over: 'nginx', atMost: 2 },
       { figure: 'p99', over: 'nginx', atMost: 2.5 },
     ],
+    rounds: 'long',
     freshProcesses: false,
     contestants: everyone,
     measure: streams(1_000, 20),
@@ -182,6 +187,7 @@ export const measurements: readonly Measurement[] = [
     conditions: '1 token/s each, in a new process that has served before',
     columns: memoryColumns,
     bounds: [{ figure: 'perStream', over: null, atMost: 40 }],
+    rounds: 'long',
     freshProcesses: true,
     contestants: ['nginx', 'bare', 'gateway'],
     measure: memory,

@@ -1,7 +1,7 @@
-/** One timer keeps all the limits of a call, and a call that makes progress is left alone. */
+/** One timer keeps all the limits of all calls, and a call that makes progress is left alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Expired, type Limits, Watchdog } from '../../src/upstream/watchdog.ts';
+import { type Expired, type Limits, Watch, Watchdog } from '../../src/upstream/watchdog.ts';
 
 interface Watched {
   readonly watchdog: Watchdog;
@@ -14,7 +14,7 @@ function watch(limits: Partial<Limits>): Watched {
   const { promise, resolve } = Promise.withResolvers<{ what: Expired; afterMs: number }>();
   const calls: Expired[] = [];
   const all = { first_byte_ms: 60_000, idle_ms: 60_000, total_ms: 60_000, ...limits };
-  const watchdog = new Watchdog(all, startedAtMs, (what) => {
+  const watchdog = new Watchdog(new Watch(), all, startedAtMs, (what) => {
     calls.push(what);
     resolve({ what, afterMs: performance.now() - startedAtMs });
   });
@@ -100,4 +100,24 @@ test('telling of silence is no progress: the idle limit still holds', async () =
   assert.equal(what, 'first_byte');
   isAbout(afterMs, 100);
   assert.ok(told >= 2, `told ${told} times`);
+});
+
+test('watchdogs of one watch do not disturb each other, also where one that expires stops another', async () => {
+  const shared = new Watch();
+  const startedAtMs = performance.now();
+  const told: string[] = [];
+  const { promise: lastHasExpired, resolve } = Promise.withResolvers<void>();
+  const open = (name: string, first_byte_ms: number, then = () => {}) =>
+    new Watchdog(shared, { first_byte_ms, idle_ms: 60_000, total_ms: 60_000 }, startedAtMs, () => {
+      told.push(name);
+      then();
+    });
+  const stopped = open('stopped by another', 90);
+  open('at once', 10);
+  open('stops another', 10, () => stopped.stop());
+  open('at once too', 10);
+  open('last', 120, resolve);
+  await lastHasExpired;
+  assert.deepEqual(told.slice(0, 3).sort(), ['at once', 'at once too', 'stops another']);
+  assert.deepEqual(told.slice(3), ['last']);
 });

@@ -1,4 +1,5 @@
 /** Keys that hold while the configuration names them. They are never written to Redis nor looked up there. */
+import { noAllowance } from '../../core/limits.ts';
 import type { Config } from '../../config/schema.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyDigest } from './key-digest.ts';
@@ -25,7 +26,7 @@ function environmentKey(tenant: string, digest: string): StoredKey {
     name: 'environment',
     status: 'active',
     origin: 'environment',
-    models: null,
+    ...noAllowance,
     created_at: BEGINNING,
     expires_at: null,
     rotated_at: null,

@@ -1,4 +1,5 @@
 /** From a record to the verdict on whoever presents one of its secrets. Pure. */
+import { noAllowance } from '../../core/limits.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { FoundKey } from '../../redis/key-table.ts';
@@ -16,7 +17,7 @@ export function judgeKey(found: FoundKey, digest: string, askedAtMs: number, gra
     digest,
     keyId: stored.id,
     tenant: stored.tenant,
-    verdict: refused ? refuse(refused, stored) : { ok: true, principal: principalOf(stored, expiresAtMs) },
+    verdict: refused ? refuse(refused, stored) : { ok: true, principal: principalOf(found, expiresAtMs) },
     endsAtMs: Math.min(expiresAtMs, supersededAtMs),
     verdictAfterEnd: refuse(expiresAtMs <= supersededAtMs ? 'expired' : 'superseded', stored),
     fetchedAtMs: askedAtMs,
@@ -38,13 +39,16 @@ function refuse(reason: string, stored: StoredKey): Verdict {
   return { ok: false, refusal: invalidKey(`${reason} ${stored.id}`) };
 }
 
-function principalOf(stored: StoredKey, expiresAtMs: number): Principal {
+function principalOf({ stored, tenant, version }: FoundKey, expiresAtMs: number): Principal {
   return {
     keyId: stored.id,
     keyName: stored.name,
     tenant: stored.tenant,
-    models: stored.models === null ? null : new Set(stored.models),
     expiresAtMs,
+    ofKey: stored,
+    ofTenant: tenant ?? noAllowance,
+    version,
+    createdAt: stored.created_at,
   };
 }
 

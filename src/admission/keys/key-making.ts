@@ -1,4 +1,5 @@
 import { refusal } from '../../core/errors.ts';
+import { noAllowance } from '../../core/limits.ts';
 import type { TenantRecord } from '../../core/principal.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
@@ -23,6 +24,7 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     name: wanted.name,
     status: 'active',
     origin: 'generated',
+    ...noAllowance,
     models: wanted.models,
     created_at: new Date(nowMs).toISOString(),
     expires_at: wanted.expires_at === null ? null : (utcDate(wanted.expires_at) ?? null),
@@ -45,5 +47,5 @@ export async function writeKey(table: KeyTable, stored: StoredKey, nowMs: number
 }
 
 function newTenant(name: string, nowMs: number): TenantRecord {
-  return { name, status: 'active', created_at: new Date(nowMs).toISOString(), revision: 1 };
+  return { name, status: 'active', ...noAllowance, created_at: new Date(nowMs).toISOString(), revision: 1 };
 }

@@ -92,8 +92,8 @@ export class KeyMemory {
   async #load(table: KeyTable, digest: string): Promise<FoundAnswer> {
     const named = this.#environment.get(digest);
     if (!named) return table.findBySecret(digest);
-    const tenant = await table.findTenant(named.tenant);
-    return tenant.ok ? { ok: true, value: { stored: named, tenant: tenant.value } } : tenant;
+    const found = await table.findTenantVersioned(named.tenant);
+    return found.ok ? { ok: true, value: { stored: named, ...found.value } } : found;
   }
 
   #refresh(digest: string, nowMs: number): void {
@@ -125,7 +125,7 @@ export class KeyMemory {
   #namedByEnvironment(digest: string): CachedKey | undefined {
     const named = this.#environment.get(digest);
     if (!named) return undefined;
-    const known = judgeKey({ stored: named, tenant: undefined }, digest, 0, this.#graceOf(digest));
+    const known = judgeKey({ stored: named, tenant: undefined, version: 0 }, digest, 0, this.#graceOf(digest));
     this.#known.put(known);
     return known;
   }

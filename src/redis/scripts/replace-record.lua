@@ -1,6 +1,7 @@
 -- Replaces a record (of a key or a tenant) that nobody has changed since it was read.
 --
 -- KEYS[1] record           string
+-- KEYS[2] meta of tenant   hash: its version grows, so that nobody goes on by the limits of before
 -- ARGV[1] revision that was read
 -- ARGV[2] new record, JSON
 -- ARGV[3] channel of invalidations
@@ -13,5 +14,6 @@ if not current or cjson.decode(current).revision ~= tonumber(ARGV[1]) then
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[2])
+redis.call('HINCRBY', KEYS[2], 'version', 1)
 redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1

@@ -1,0 +1,247 @@
+-- May these calls run? Decides on requests per minute, tokens per minute, concurrency and quotas of all scopes of
+-- each call together, and takes all or nothing.
+--
+-- Why one script. Whoever reads a counter, thinks, and writes it back lets N replicas admit N times the limit.
+-- Whoever takes from one counter after the other has to give back when the third one refuses, and a crash in
+-- between leaks. Here Redis does nothing else meanwhile, so a refused call has changed nothing.
+--
+-- Why token buckets. A window of a minute admits two limits within a second, at its edge. A bucket admits, in any
+-- interval T, at most burst + rate * T. Rate and burst are apart: the sum of a minute is what a limit says, the
+-- burst is how unevenly it may come.
+--
+-- Why tokens are reserved. What a call costs is known when it is over, and by then two hundred more may run. So
+-- the estimate is taken before, and `settle.lua` puts it right. A call that is estimated above the burst would
+-- never fit: it is admitted when the bucket is full, and the rest is debt. While there is debt nobody is admitted.
+-- Debt beyond one burst is forgiven in the bucket: a tenant who was once estimated badly is not locked out for an
+-- hour. Usage, quotas and money forgive nothing.
+--
+-- Why a ticket. It names what was taken, so that it can be given back exactly once: by its holder, or by whoever
+-- finds that its lease has run out. A ticket that is there already gets its first verdict again, because a reply
+-- may be lost after the script has run.
+--
+-- Everything is read and decided before the first write: where Redis is out of memory the first write fails, and
+-- then nothing has been taken.
+--
+-- KEYS[1] root of the tenant's keys
+-- ARGV    version, lease ms,
+--         scopes: count, and for each
+--           name, requests/min, burst, tokens/min, burst, slots, quotas: count, and for each
+--             period 1 … 5, requests, tokens, images, gpu ms, nano-dollars           ('' = not limited)
+--         calls: count, and for each
+--           ticket, key, model, index of the scope of each kind (4 numbers, 0 = none), parts (bits: 1 slot,
+--           2 rate, 4 quota), input tokens, output tokens, images, gpu ms, nano-dollars
+--
+-- Returns { -1 } when the version is not the tenant's: the limits are stale; nothing was done. Else
+--   { now ms,
+--     for each call: 0 admitted, or kind of scope * 100 + what refused (1 requests, 2 tokens, 3 slots,
+--                    10 * period + dimension for a quota); and the ms to wait, -1 where nobody can tell
+--     for each scope: requests left, ms until full, tokens left, ms until full, slots taken, and for each of its
+--                    quotas the five sums used; -1 for a bucket that there is not }
+
+local at = 0
+local function text()
+  at = at + 1
+  return ARGV[at]
+end
+local function number()
+  return tonumber(text())
+end
+
+if number() ~= tonumber(meta[1] or 0) then return { -1 } end
+local lease_ms = number()
+
+-- The bucket as it is now, at the rate of today: a new rate keeps what was in it.
+local function adopt(one, field, name, rate, burst)
+  if not rate then return nil end
+  local bucket = one[name]
+  if not bucket then
+    bucket = { rate = rate, burst = burst, zero = now - burst / rate * 60000 }
+    one[name] = bucket
+  elseif bucket.rate ~= rate or bucket.burst ~= burst then
+    local held = math.min(bucket.burst, (now - bucket.zero) / 60000 * bucket.rate)
+    bucket.rate, bucket.burst = rate, burst
+    bucket.zero = now - math.max(-burst, math.min(burst, held)) / rate * 60000
+  end
+  -- A clock that was far ahead must not leave a debt that no call has made.
+  bucket.zero = math.min(bucket.zero, now + burst / rate * 60000)
+  return bucket
+end
+
+local function held_in(bucket)
+  return math.min(bucket.burst, (now - bucket.zero) / 60000 * bucket.rate)
+end
+
+local scopes = {}
+for index = 1, number() do
+  local one = account(text())
+  local scope = { account = one, quotas = {} }
+  local rate, burst = number(), number()
+  scope.requests = adopt(one, 'r', 'requests', rate, burst)
+  rate, burst = number(), number()
+  scope.tokens = adopt(one, 't', 'tokens', rate, burst)
+  scope.slots_max = number()
+  for quota_index = 1, number() do
+    local period = number()
+    local current = period_at(period, now)
+    local used = one.quotas[period]
+    if not used or used.period ~= current then
+      used = { period = current, 0, 0, 0, 0, 0 }
+      one.quotas[period] = used
+    end
+    scope.quotas[quota_index] = {
+      period = period, used = used, max = { number(), number(), number(), number(), number() },
+    }
+  end
+  scopes[index] = scope
+end
+
+local function period_end_ms(period)
+  local lengths = { 60000, 3600000, 86400000 }
+  if lengths[period] then return lengths[period] - now % lengths[period] end
+  if period == 5 then return -1 end
+  local _, _, day = civil(now)
+  local ms = 86400000 - now % 86400000
+  local month = period_at(4, now)
+  while period_at(4, now + ms) == month do ms = ms + 86400000 end
+  return ms
+end
+
+local function refusing_quota(scope, amounts)
+  for _, quota in ipairs(scope.quotas) do
+    for dimension = 1, 5 do
+      local max, used, amount = quota.max[dimension], quota.used[dimension], amounts[dimension]
+      local is_spent = max and (used + amount > max or used >= max)
+      -- A call without tokens or images needs none. Money and GPU time of a first call cannot be foreseen, so
+      -- these refuse once they are spent.
+      if is_spent and (amount > 0 or dimension >= 4) then
+        return 10 * quota.period + dimension, period_end_ms(quota.period)
+      end
+    end
+  end
+end
+
+-- Undefined when it may run; else what refuses for the longest time.
+local function refusal_of(call)
+  local reason, wait
+  for kind = 1, 4 do
+    local scope = scopes[call.scopes[kind]]
+    if scope then
+      if call.quota then
+        local code, ms = refusing_quota(scope, call.amounts)
+        if code then return kind * 100 + code, ms end
+      end
+      local code, ms
+      if call.rate and scope.requests and held_in(scope.requests) < 1 - 1e-6 then
+        code, ms = 1, (1 - held_in(scope.requests)) / scope.requests.rate * 60000
+      end
+      if call.rate and scope.tokens and call.amounts[2] > 0 then
+        local needed, held = math.min(call.amounts[2], scope.tokens.burst), held_in(scope.tokens)
+        local token_ms = (needed - held) / scope.tokens.rate * 60000
+        if held < needed - 1e-6 and token_ms > (ms or 0) then code, ms = 2, token_ms end
+      end
+      if code and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
+      if not reason and call.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
+        reason, wait = kind * 100 + 3, -1
+      end
+    end
+  end
+  return reason, wait
+end
+
+local function take(call)
+  local masks = { 0, 0, 0, 0 }
+  for kind = 1, 4 do
+    local scope = scopes[call.scopes[kind]]
+    if scope then
+      local one = scope.account
+      if call.rate and scope.requests then
+        charge_bucket(one, 'r', scope.requests, 1)
+        masks[kind] = masks[kind] + REQUESTS
+      end
+      if call.rate and scope.tokens then
+        charge_bucket(one, 't', scope.tokens, call.amounts[2])
+        masks[kind] = masks[kind] + TOKENS
+      end
+      if call.slot and scope.slots_max then
+        move_slots(one, 1)
+        masks[kind] = masks[kind] + SLOT
+      end
+      if call.quota then
+        for _, quota in ipairs(scope.quotas) do
+          for dimension = 1, 5 do
+            quota.used[dimension] = quota.used[dimension] + call.amounts[dimension]
+          end
+          one.changed[tostring(quota.period)] = true
+          masks[kind] = masks[kind] + 4 * 2 ^ quota.period
+        end
+      end
+    end
+  end
+  return string.format(
+    'o %s %s %.0f %d %d %d %d %.0f %.0f %.0f %.0f %.0f',
+    call.key, call.model, now, masks[1], masks[2], masks[3], masks[4],
+    call.input, call.output, call.amounts[3], call.amounts[4], call.amounts[5]
+  )
+end
+
+local calls, ids = {}, {}
+for index = 1, number() do
+  local call = { id = text(), key = text(), model = text(), scopes = { number(), number(), number(), number() } }
+  local parts = number()
+  call.slot, call.rate, call.quota = has(parts, 1), has(parts, 2), has(parts, 4)
+  call.input, call.output = number(), number()
+  call.amounts = { 1, call.input + call.output, number(), number(), number() }
+  calls[index], ids[index] = call, call.id
+end
+
+-- Slots that look taken may be those of a replica that has died.
+local function free_slots_if_full()
+  for _, scope in ipairs(scopes) do
+    if scope.slots_max and scope.account.slots >= scope.slots_max then
+      expire(100)
+      return
+    end
+  end
+end
+free_slots_if_full()
+
+local reply = { now }
+local tickets, leases = {}, {}
+local known = redis.call('HMGET', TICKETS, unpack(ids))
+for index, call in ipairs(calls) do
+  local reason, wait
+  if not known[index] then
+    reason, wait = refusal_of(call)
+    if not reason then
+      tickets[#tickets + 1], tickets[#tickets + 2] = call.id, take(call)
+      leases[#leases + 1], leases[#leases + 2] = string.format('%.0f', now + lease_ms), call.id
+    end
+  end
+  reply[#reply + 1] = reason or 0
+  reply[#reply + 1] = math.ceil(wait or 0)
+end
+
+for _, scope in ipairs(scopes) do
+  for _, bucket in ipairs({ scope.requests or false, scope.tokens or false }) do
+    if bucket then
+      local held = held_in(bucket)
+      reply[#reply + 1] = math.max(0, math.floor(held + 1e-6))
+      reply[#reply + 1] = math.ceil((bucket.burst - held) / bucket.rate * 60000)
+    else
+      reply[#reply + 1], reply[#reply + 2] = -1, 0
+    end
+  end
+  reply[#reply + 1] = scope.account.slots
+  for _, quota in ipairs(scope.quotas) do
+    for dimension = 1, 5 do reply[#reply + 1] = quota.used[dimension] end
+  end
+end
+
+if #tickets > 0 then
+  redis.call('HSET', TICKETS, unpack(tickets))
+  redis.call('ZADD', LEASES, unpack(leases))
+  keep_clock()
+end
+keep_accounts()
+keep_books()
+return reply

@@ -1,0 +1,260 @@
+-- What the ticket scripts share. KEYS[1] is the root of a tenant's keys, `{prefix}:1:{tenant}`; all others are
+-- derived from it, because a ticket that runs out leads to accounts that no caller could have named. The hash
+-- tag keeps them in one slot.
+--
+--   :meta                    hash    version (of the tenant's records), clock (ms)
+--   :tickets                 hash    ticket id -> ticket, see `read_ticket`
+--   :leases                  zset    ticket id -> when it runs out, or may be forgotten, ms
+--   :account:<scope>         hash    one for each scope, see `account`
+--   :usage:<day>:<key>:<model>, :usage:<month>:<key>:<model>, :usage:<day>:*:*
+--                            hash    sums, see `book`
+--   :usage-index:<month>     set     `<key> <model>` of the month's sums
+
+local root = KEYS[1]
+local TICKETS, LEASES, META = root .. ':tickets', root .. ':leases', root .. ':meta'
+
+local EXPIRED_KEPT_MS = 86400000
+local DAY_KEPT_S = 35 * 86400
+local YEAR_KEPT_S = 400 * 86400
+local CLOCK_BACK_MS_MAX = 60000
+local PERIODS = { 'minute', 'hour', 'day', 'month', 'total' }
+
+-- Bits of what a ticket has taken in a scope; the quota of period p is 4 * 2^p.
+local SLOT, REQUESTS, TOKENS = 1, 2, 4
+local function has(mask, bit)
+  return mask % (bit + bit) >= bit
+end
+
+-- Redis' own clock. A new primary's may be behind: then time stands still until it has caught up. A step of more
+-- than a minute is believed, or one wrong clock would stop everything for as long.
+local meta = redis.call('HMGET', META, 'version', 'clock')
+local now
+do
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local seen = tonumber(meta[2] or 0)
+  if seen > now and seen - now <= CLOCK_BACK_MS_MAX then
+    now = seen
+  end
+end
+local function keep_clock()
+  redis.call('HSET', META, 'clock', string.format('%.0f', now))
+end
+
+-- Year, month, day in UTC, by the proleptic Gregorian calendar counted in eras of 400 years from 1 March
+-- (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
+local function civil(ms)
+  local days = math.floor(ms / 86400000) + 719468
+  local era = math.floor(days / 146097)
+  local of_era = days - era * 146097
+  local year = math.floor(
+    (of_era - math.floor(of_era / 1460) + math.floor(of_era / 36524) - math.floor(of_era / 146096)) / 365
+  )
+  local of_year = of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local shifted = math.floor((5 * of_year + 2) / 153)
+  local month = shifted < 10 and shifted + 3 or shifted - 9
+  return year + era * 400 + (month <= 2 and 1 or 0), month, of_year - math.floor((153 * shifted + 2) / 5) + 1
+end
+
+-- A number that names the period in which a moment lies.
+local function period_at(period, ms)
+  if period == 1 then return math.floor(ms / 60000) end
+  if period == 2 then return math.floor(ms / 3600000) end
+  if period == 3 then return math.floor(ms / 86400000) end
+  if period == 5 then return 0 end
+  local year, month = civil(ms)
+  return year * 12 + month
+end
+
+-- An account: the buckets, slots and quotas of one scope. Fields:
+--   r, t   bucket of requests, of tokens: `<per minute> <burst> <zero>`
+--   n      slots taken
+--   1 … 5  quota of a period: `<period> <requests> <tokens> <images> <gpu ms> <nano-dollars>`, used or reserved
+--
+-- A bucket holds `(now - zero) * rate`, at most its burst: `zero` is when it was, or will be, empty. Taking moves
+-- it later, giving back earlier, and nothing has to be filled. A `zero` in the future is debt.
+local FIELDS = { 'r', 't', 'n', '1', '2', '3', '4', '5' }
+local accounts = {}
+
+local function read_bucket(text)
+  if not text then return nil end
+  local rate, burst, zero = string.match(text, '^(%S+) (%S+) (%S+)$')
+  return { rate = tonumber(rate), burst = tonumber(burst), zero = tonumber(zero) }
+end
+
+local function read_quota(text)
+  if not text then return nil end
+  local period, requests, tokens, images, gpu, cost =
+    string.match(text, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+  return {
+    period = tonumber(period),
+    tonumber(requests), tonumber(tokens), tonumber(images), tonumber(gpu), tonumber(cost),
+  }
+end
+
+local function account(scope)
+  local known = accounts[scope]
+  if known then return known end
+  local fields = redis.call('HMGET', root .. ':account:' .. scope, unpack(FIELDS))
+  known = {
+    requests = read_bucket(fields[1]),
+    tokens = read_bucket(fields[2]),
+    slots = tonumber(fields[3] or 0),
+    quotas = {},
+    changed = {},
+  }
+  for period = 1, 5 do
+    known.quotas[period] = read_quota(fields[3 + period])
+  end
+  accounts[scope] = known
+  return known
+end
+
+local function bucket_text(bucket)
+  return string.format('%.17g %.17g %.17g', bucket.rate, bucket.burst, bucket.zero)
+end
+
+local function quota_text(quota)
+  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f', quota.period, unpack(quota))
+end
+
+local function keep_accounts()
+  for scope, one in pairs(accounts) do
+    local set = {}
+    for field in pairs(one.changed) do
+      set[#set + 1] = field
+      if field == 'r' then set[#set + 1] = bucket_text(one.requests)
+      elseif field == 't' then set[#set + 1] = bucket_text(one.tokens)
+      elseif field == 'n' then set[#set + 1] = string.format('%.0f', one.slots)
+      else set[#set + 1] = quota_text(one.quotas[tonumber(field)]) end
+    end
+    if #set > 0 then redis.call('HSET', root .. ':account:' .. scope, unpack(set)) end
+  end
+end
+
+local function move_slots(one, by)
+  one.slots = math.max(0, one.slots + by)
+  one.changed.n = true
+end
+
+-- Takes `amount`, or gives back what is negative, never above full and never deeper in debt than one burst: what
+-- exceeds that is forgiven here, in the bucket, and nowhere else.
+local function charge_bucket(one, field, bucket, amount)
+  local span = bucket.burst / bucket.rate * 60000
+  local zero = math.max(bucket.zero, now - span) + amount / bucket.rate * 60000
+  bucket.zero = math.max(math.min(zero, now + span), now - span)
+  one.changed[field] = true
+end
+
+-- A scope is named by its kind: 1 tenant, 2 key, 3 model of the tenant, 4 model of the key.
+local function scope_name(kind, key, model)
+  if kind == 1 then return 'tenant' end
+  if kind == 2 then return 'key:' .. key end
+  if kind == 3 then return 'model:' .. model end
+  return 'key:' .. key .. ':model:' .. model
+end
+
+-- A ticket: `<state> <key> <model> <admitted ms> <mask of each kind of scope> <input> <output> <images> <gpu ms>
+-- <nano-dollars>`. States: o open; b open, but booked as lost once already; x expired, and booked as lost; c closed
+-- before it came into being: a marker of one letter.
+local function read_ticket(text)
+  if not text then return nil end
+  if text == 'c' then return { state = 'c' } end
+  local state, key, model, at, m1, m2, m3, m4, input, output, images, gpu, cost = string.match(
+    text,
+    '^(%S) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
+  )
+  return {
+    state = state, key = key, model = model, at = tonumber(at), rest = string.sub(text, 2),
+    masks = { tonumber(m1), tonumber(m2), tonumber(m3), tonumber(m4) },
+    input = tonumber(input), output = tonumber(output), images = tonumber(images),
+    gpu = tonumber(gpu), cost = tonumber(cost),
+  }
+end
+
+local function each_scope(ticket, act)
+  for kind = 1, 4 do
+    local mask = ticket.masks[kind]
+    if mask > 0 then act(account(scope_name(kind, ticket.key, ticket.model)), mask) end
+  end
+end
+
+local function move_slots_of(ticket, by)
+  each_scope(ticket, function(one, mask)
+    if has(mask, SLOT) then move_slots(one, by) end
+  end)
+end
+
+-- Sums to be added to the books, gathered so that a batch touches each hash once. Fields: c calls, e errors,
+-- l lost (their holder died), i input, o output and h cached tokens, p images, g gpu ms, n nano-dollars, d ms.
+local books = {}
+
+local function add_to(name, sums)
+  local book = books[name]
+  if not book then
+    book = {}
+    books[name] = book
+  end
+  for field, amount in pairs(sums) do
+    book[field] = (book[field] or 0) + amount
+  end
+end
+
+local function book(key, model, at, sums)
+  local year, month, day = civil(at)
+  local of_month = string.format('%04d-%02d', year, month)
+  local of_day = string.format('%s-%02d', of_month, day)
+  add_to(of_day .. ':' .. key .. ':' .. model, sums)
+  add_to(of_month .. ':' .. key .. ':' .. model, sums)
+  add_to(of_day .. ':*:*', sums)
+end
+
+local function keep_books()
+  for name, sums in pairs(books) do
+    local hash = root .. ':usage:' .. name
+    local is_new = redis.call('EXISTS', hash) == 0
+    for field, amount in pairs(sums) do
+      if amount ~= 0 then redis.call('HINCRBY', hash, field, string.format('%.0f', amount)) end
+    end
+    if is_new then
+      local of_day, pair = string.match(name, '^%d+%-%d+(%-?%d*):(.*)$')
+      local is_total = pair == '*:*'
+      redis.call('EXPIRE', hash, (of_day == '' or is_total) and YEAR_KEPT_S or DAY_KEPT_S)
+      if of_day == '' then
+        local index = root .. ':usage-index:' .. string.sub(name, 1, 7)
+        redis.call('SADD', index, (string.gsub(pair, ':', ' ', 1)))
+        redis.call('EXPIRE', index, YEAR_KEPT_S)
+      end
+    end
+  end
+end
+
+-- Ends the leases that have run out, at most so many: slots are free again, and what was reserved stays charged
+-- and is booked as lost. What has been kept long enough is forgotten. Returns both counts.
+local function expire(count_max)
+  local ids = redis.call('ZRANGE', LEASES, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, count_max)
+  if #ids == 0 then return 0, 0 end
+  local texts = redis.call('HMGET', TICKETS, unpack(ids))
+  local expired, forgotten = 0, {}
+  for index, id in ipairs(ids) do
+    local ticket = read_ticket(texts[index])
+    if not ticket or ticket.state == 'c' or ticket.state == 'x' then
+      forgotten[#forgotten + 1] = id
+    else
+      expired = expired + 1
+      move_slots_of(ticket, -1)
+      if ticket.state == 'o' then
+        book(ticket.key, ticket.model, ticket.at, {
+          c = 1, l = 1, i = ticket.input, o = ticket.output, p = ticket.images, g = ticket.gpu, n = ticket.cost,
+        })
+      end
+      redis.call('HSET', TICKETS, id, 'x' .. ticket.rest)
+      redis.call('ZADD', LEASES, string.format('%.0f', now + EXPIRED_KEPT_MS), id)
+    end
+  end
+  if #forgotten > 0 then
+    redis.call('HDEL', TICKETS, unpack(forgotten))
+    redis.call('ZREM', LEASES, unpack(forgotten))
+  end
+  return expired, #forgotten
+end

@@ -1,0 +1,245 @@
+/** Tickets as the scripts take them. What the numbers mean stands on top of each script. */
+import type { Charge, Settlement, TicketParts } from '../core/ticket.ts';
+import type { Answer, RedisConnection } from './connection.ts';
+
+/** One bucket; both undefined: not limited. */
+export interface Bucket {
+  readonly perMinute: number | undefined;
+  readonly burst: number | undefined;
+}
+
+/** In the order of the scripts: requests, tokens, images, GPU milliseconds, nano-dollars. */
+export type Amounts = readonly [number, number, number, number, number];
+
+export interface ScopeQuota {
+  /** 1 minute, 2 hour, 3 day, 4 month, 5 total. */
+  readonly period: number;
+  readonly max: readonly (number | undefined)[];
+}
+
+/** What one account is bound by. */
+export interface Scope {
+  /** As `keys.account` has it. */
+  readonly name: string;
+  readonly requests: Bucket;
+  readonly tokens: Bucket;
+  readonly slots: number | undefined;
+  readonly quotas: readonly ScopeQuota[];
+}
+
+/** By kind: tenant, key, model of the tenant, model of the key. */
+export type ScopesOfCall = readonly [
+  Scope | undefined,
+  Scope | undefined,
+  Scope | undefined,
+  Scope | undefined,
+];
+
+export interface TicketRequest {
+  readonly ticket: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly scopes: ScopesOfCall;
+  readonly parts: TicketParts;
+  readonly charge: Charge;
+}
+
+/** 0: admitted. Else kind of scope (1–4) × 100 + 1 requests, 2 tokens, 3 slots, or 10 × period + dimension. */
+export interface TicketVerdict {
+  readonly code: number;
+  /** Until it may be tried again; -1 where nobody can tell. */
+  readonly waitMs: number;
+}
+
+/** A scope as the script left it. */
+export interface ScopeState {
+  /** -1: not limited. */
+  readonly requestsLeft: number;
+  readonly requestsFullInMs: number;
+  readonly tokensLeft: number;
+  readonly tokensFullInMs: number;
+  readonly slotsTaken: number;
+  /** Beside the quotas of the scope. */
+  readonly used: readonly Amounts[];
+}
+
+export interface Admitted {
+  /** Redis' clock. */
+  readonly nowMs: number;
+  readonly verdicts: readonly TicketVerdict[];
+  readonly states: ReadonlyMap<Scope, ScopeState>;
+}
+
+export interface TicketClosing {
+  readonly ticket: string;
+  readonly keyId: string;
+  readonly model: string;
+  /** undefined: as if the ticket had never been. */
+  readonly settlement: Settlement | undefined;
+}
+
+export type FoundTicket = 'absent' | 'open' | 'expired' | 'closed';
+
+export interface SweptTenant {
+  readonly expired: number;
+  readonly forgotten: number;
+  readonly left: number;
+}
+
+export interface TicketTable {
+  /** `stale`: the limits are not those of this version; nothing has been done. */
+  admit(
+    tenant: string,
+    version: number,
+    leaseMs: number,
+    requests: readonly TicketRequest[],
+  ): Promise<Answer<Admitted | 'stale'>>;
+  /** How each was found; `repeated` when the number was applied before. */
+  settle(
+    tenant: string,
+    batch: { readonly replica: string; readonly number: number; readonly callsKept: number },
+    closings: readonly TicketClosing[],
+  ): Promise<Answer<readonly FoundTicket[] | 'repeated'>>;
+  /** How many had run out and took their slots again. */
+  renew(tenant: string, leaseMs: number, tickets: readonly string[]): Promise<Answer<number>>;
+  sweep(tenant: string, countMax: number): Promise<Answer<SweptTenant>>;
+}
+
+/** Longer than any command that got no reply can lie in a socket. */
+const MARKER_KEPT_MS = 600_000;
+const FOUND: readonly FoundTicket[] = ['absent', 'open', 'expired', 'closed'];
+
+export function ticketTable({ ask, keys }: RedisConnection): TicketTable {
+  return {
+    admit: (tenant, version, leaseMs, requests) =>
+      ask(async (client) => {
+        const scopes = distinctScopes(requests);
+        const reply = await client.admit(keys.root(tenant), ...admitArguments(version, leaseMs, scopes, requests));
+        return reply[0] === -1 ? ('stale' as const) : readAdmitted(reply, scopes, requests.length);
+      }),
+
+    settle: (tenant, batch, closings) =>
+      ask(async (client) => {
+        const reply = await client.settle(keys.root(tenant), ...settleArguments(batch, closings));
+        if (reply[0] === -1) return 'repeated' as const;
+        return reply.map((state) => FOUND[state] as FoundTicket);
+      }),
+
+    renew: (tenant, leaseMs, tickets) =>
+      ask(async (client) => (await client.renew(keys.root(tenant), leaseMs, ...tickets))[1]),
+
+    sweep: (tenant, countMax) =>
+      ask(async (client) => {
+        const [expired, forgotten, left] = await client.sweep(keys.root(tenant), countMax);
+        return { expired, forgotten, left };
+      }),
+  };
+}
+
+function distinctScopes(requests: readonly TicketRequest[]): readonly Scope[] {
+  const distinct: Scope[] = [];
+  for (const { scopes } of requests) {
+    for (const scope of scopes) if (scope && !distinct.includes(scope)) distinct.push(scope);
+  }
+  return distinct;
+}
+
+function admitArguments(
+  version: number,
+  leaseMs: number,
+  scopes: readonly Scope[],
+  requests: readonly TicketRequest[],
+): (string | number)[] {
+  const list: (string | number)[] = [version, leaseMs, scopes.length];
+  for (const { name, requests: calls, tokens, slots, quotas } of scopes) {
+    list.push(name, calls.perMinute ?? '', calls.burst ?? '', tokens.perMinute ?? '', tokens.burst ?? '');
+    list.push(slots ?? '', quotas.length);
+    for (const { period, max } of quotas) {
+      list.push(period);
+      for (const amount of max) list.push(amount ?? '');
+    }
+  }
+  list.push(requests.length);
+  for (const { ticket, keyId, model, scopes: own, parts, charge } of requests) {
+    list.push(ticket, keyId, model);
+    for (const scope of own) list.push(scope ? scopes.indexOf(scope) + 1 : 0);
+    list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
+    list.push(charge.inputTokens, charge.outputTokens, charge.images, charge.gpuMs, charge.costNano);
+  }
+  return list;
+}
+
+function readAdmitted(reply: readonly number[], scopes: readonly Scope[], count: number): Admitted {
+  let at = 0;
+  const next = () => reply[at++] as number;
+  const nowMs = next();
+  const verdicts: TicketVerdict[] = [];
+  for (let index = 0; index < count; index += 1) verdicts.push({ code: next(), waitMs: next() });
+  const states = new Map<Scope, ScopeState>();
+  for (const scope of scopes) {
+    states.set(scope, {
+      requestsLeft: next(),
+      requestsFullInMs: next(),
+      tokensLeft: next(),
+      tokensFullInMs: next(),
+      slotsTaken: next(),
+      used: scope.quotas.map((): Amounts => [next(), next(), next(), next(), next()]),
+    });
+  }
+  return { nowMs, verdicts, states };
+}
+
+function settleArguments(
+  batch: { readonly replica: string; readonly number: number; readonly callsKept: number },
+  closings: readonly TicketClosing[],
+): (string | number)[] {
+  const list: (string | number)[] = [batch.replica, batch.number, batch.callsKept, MARKER_KEPT_MS, closings.length];
+  for (const closing of closings) {
+    const { ticket, keyId, model, settlement } = closing;
+    list.push(ticket, keyId, model);
+    if (!settlement) {
+      list.push(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '');
+      continue;
+    }
+    const { spent, cachedTokens, status, durationMs } = settlement;
+    list.push(0, spent.requests, spent.inputTokens, spent.outputTokens, spent.images, spent.gpuMs, spent.costNano);
+    list.push(cachedTokens, status >= 400 ? 1 : 0, durationMs);
+    list.push(batch.callsKept > 0 ? callLine(closing, settlement) : '');
+  }
+  return list;
+}
+
+/** What the tenant's stream keeps of a call; its time is that of the entry. */
+export interface KeptCall {
+  readonly request_id: string;
+  readonly key: string;
+  readonly endpoint: string;
+  readonly model: string;
+  readonly status: number;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly cached_tokens: number;
+  readonly images: number;
+  readonly gpu_ms: number;
+  readonly duration_ms: number;
+  readonly cost_nano_usd: number;
+}
+
+function callLine({ keyId, model }: TicketClosing, settlement: Settlement): string {
+  const { spent, cachedTokens, requestId, route, status, durationMs } = settlement;
+  const kept: KeptCall = {
+    request_id: requestId,
+    key: keyId,
+    endpoint: route,
+    model,
+    status,
+    input_tokens: spent.inputTokens,
+    output_tokens: spent.outputTokens,
+    cached_tokens: cachedTokens,
+    images: spent.images,
+    gpu_ms: spent.gpuMs,
+    duration_ms: durationMs,
+    cost_nano_usd: spent.costNano,
+  };
+  return JSON.stringify(kept);
+}
