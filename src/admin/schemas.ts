@@ -1,6 +1,7 @@
 /** What the admin API takes. Strict: a field that is not built is refused, never ignored. */
 import { z } from 'zod';
 import { utcDate } from '../admission/keys/key-fields.ts';
+import { limitsSchema, modelsSchema, quotasSchema } from '../config/allowance.ts';
 import { tenantNamePattern } from '../core/principal.ts';
 
 const tenantName = z
@@ -15,14 +16,12 @@ const keyName = z
   .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, 'must not hold control characters')
   .describe('For people; need not be unique.');
 
-const models = z
-  .array(z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 visible ASCII characters'), {
-    error: 'must be a list of model names, or null for all; limits by model are not supported yet',
-  })
-  .min(1, 'must name at least one model; null allows all')
-  .max(1_000)
-  .nullable()
-  .describe('Public names of the models that the key may use; null: all.');
+/** Absent means: as the defaults of the configuration have it, or as it is. */
+const allowance = {
+  limits: limitsSchema.optional().describe('Replaced as a whole; null or absent within it: not limited.'),
+  quotas: quotasSchema.optional().describe('Replaced as a whole; all are checked together.'),
+  models: modelsSchema.optional(),
+};
 
 const expiresAt = z
   .string()
@@ -33,20 +32,20 @@ const expiresAt = z
 export const createKeyBody = z.strictObject({
   tenant: tenantName.describe('Made on the way when it is new.'),
   name: keyName,
-  models: models.default(null),
+  ...allowance,
   expires_at: expiresAt.default(null),
 });
 
 export const updateKeyBody = z
   .strictObject({
     name: keyName,
-    models,
+    ...allowance,
     expires_at: expiresAt,
     status: z.enum(['active', 'disabled']).describe('To revoke a key for good, DELETE it.'),
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of name, models, expires_at, status.',
+    error: 'Give at least one of name, limits, quotas, models, expires_at, status.',
   });
 
 export const rotateKeyBody = z
@@ -75,7 +74,17 @@ export const keysQuery = pageQuery.extend({ tenant: tenantName.optional() });
 export const keyPath = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9_]{1,64}$/) });
 export const tenantPath = z.strictObject({ name: tenantName });
 
-export const updateTenantBody = z.strictObject({ status: z.enum(['active', 'disabled']) });
+export const createTenantBody = z.strictObject({ name: tenantName, ...allowance });
+
+export const updateTenantBody = z
+  .strictObject({
+    status: z.enum(['active', 'disabled']).describe('disabled: every key of the tenant is refused.'),
+    ...allowance,
+  })
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, {
+    error: 'Give at least one of status, limits, quotas, models.',
+  });
 
 const prefix = z
   .string()

@@ -3,13 +3,19 @@ import type { KeyStore } from '../admission/keys/key-store.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
 import { writeJournal } from './journal.ts';
-import { pageQuery, tenantPath, updateTenantBody } from './schemas.ts';
+import { createTenantBody, pageQuery, tenantPath, updateTenantBody } from './schemas.ts';
 import type { ZodTypes } from './validation.ts';
 
-/** `/v1/tenants`. A tenant is made on the way when a key names it for the first time. */
+/** `/v1/tenants`. A tenant is made here, or on the way when a key names it for the first time. */
 export function tenantRoutes(app: FastifyInstance, { keys, log }: { keys: KeyStore; log: Logger }): void {
   const routes = app.withTypeProvider<ZodTypes>();
   const journal = writeJournal(log);
+
+  routes.post('/v1/tenants', { schema: { body: createTenantBody } }, async (request, reply) => {
+    const result = await keys.createTenant(request.body);
+    journal(request, 'tenant.create', result, { tenant: request.body.name });
+    return result.ok ? reply.code(201).send(result.tenant) : sendRefusal(reply, result.refusal);
+  });
 
   routes.get('/v1/tenants', { schema: { querystring: pageQuery } }, async (request, reply) => {
     const result = await keys.listTenants(request.query);
@@ -25,9 +31,9 @@ export function tenantRoutes(app: FastifyInstance, { keys, log }: { keys: KeySto
   const update = { params: tenantPath, body: updateTenantBody };
   routes.patch('/v1/tenants/:name', { schema: update }, async (request, reply) => {
     const { name } = request.params;
-    const { status } = request.body;
-    const result = await keys.setTenantStatus(name, status);
-    journal(request, 'tenant.update', result, { tenant: name, status });
+    const result = await keys.updateTenant(name, request.body);
+    const fields = Object.keys(request.body).join(' ');
+    journal(request, 'tenant.update', result, { tenant: name, fields, status: request.body.status });
     return result.ok ? result.tenant : sendRefusal(reply, result.refusal);
   });
 }

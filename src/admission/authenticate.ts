@@ -6,12 +6,14 @@ import { parseInvalidation } from '../redis/key-records.ts';
 import { keyTable } from '../redis/key-table.ts';
 import type { Subscription } from '../redis/subscription.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { GuardedLookups } from './guarded-lookups.ts';
+import { Guesses } from './guesses.ts';
 import { environmentKeys } from './keys/environment-keys.ts';
 import { ForeignForms } from './keys/foreign-forms.ts';
 import type { CachedKey } from './keys/key-cache.ts';
 import { type KeyDigest, keyDigest } from './keys/key-digest.ts';
 import { generatedKeyId, KEY_PREFIX, presentableKeyPattern } from './keys/key-format.ts';
-import { KeyMemory } from './keys/key-memory.ts';
+import { type Fetched, KeyMemory } from './keys/key-memory.ts';
 import { invalidKey, keyCannotBeChecked, missingKey } from './keys/key-refusals.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -19,9 +21,11 @@ export type { Verdict } from './verdict.ts';
 
 /**
  * Where the answer came from: `memory`; `grace` (memory, because Redis is away); `redis`; `unseen` (refused
- * without asking: missing or malformed); `unavailable` (Redis is away and the key is not known here).
+ * without asking: missing or malformed); `unavailable` (Redis is away and the key is not known here); `limited`
+ * (not asked, because too many unknown keys came from this address); `crowded` (not asked, because too many keys
+ * are being looked up for the first time).
  */
-export type LookupOutcome = 'memory' | 'grace' | 'redis' | 'unseen' | 'unavailable';
+export type LookupOutcome = 'memory' | 'grace' | 'redis' | 'unseen' | 'unavailable' | 'limited' | 'crowded';
 
 export interface Authenticator {
   /**
@@ -31,6 +35,8 @@ export interface Authenticator {
    * @param nowMs wall clock
    */
   authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
+  /** For a key that was accepted lately but whose record is known to be old: asks Redis. */
+  authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict>;
   /** Begins to listen for changes. Works before Redis is there. */
   start(): void;
   stop(): void;
@@ -38,10 +44,20 @@ export interface Authenticator {
 
 interface AuthenticatorParts {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'keys' | 'secret'>;
+  readonly config: Pick<Config, 'keys' | 'secret' | 'defaults'>;
   readonly log: Logger;
+  /** Whether Redis holds the data of this installation. */
+  readonly isTrusted: () => boolean;
   /** Called once for each call of `authenticate`, on the hot path. */
   readonly onLookup?: (outcome: LookupOutcome) => void;
+}
+
+/** A key that may have to be looked up: who brings it, and when. */
+interface Question {
+  readonly presented: string;
+  readonly digest: string;
+  readonly address: string;
+  readonly nowMs: number;
 }
 
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
@@ -53,6 +69,7 @@ class CachingAuthenticator implements Authenticator {
   readonly #digestOf: KeyDigest;
   readonly #environment: ReadonlyMap<string, unknown>;
   readonly #memory: KeyMemory;
+  readonly #lookups: GuardedLookups;
   readonly #forms: ForeignForms;
   #subscription: Subscription | undefined;
   #formsTimer: NodeJS.Timeout | undefined;
@@ -61,11 +78,19 @@ class CachingAuthenticator implements Authenticator {
     const { redis, config, log } = parts;
     const table = keyTable(redis);
     const digestOf = keyDigest(config.secret);
-    const environment = environmentKeys(config.keys.environment, digestOf);
+    const environment = environmentKeys(config.keys.environment, digestOf, config.defaults.key);
     this.#parts = parts;
     this.#digestOf = digestOf;
     this.#environment = environment;
-    this.#memory = new KeyMemory({ table, limits: config.keys, environment, log });
+    const defaultTenant = config.defaults.tenant;
+    this.#memory = new KeyMemory({ table, limits: config.keys, environment, defaultTenant, log });
+    this.#lookups = new GuardedLookups({
+      memory: this.#memory,
+      guesses: new Guesses({ perMinute: config.keys.failed_lookups_per_minute, log }),
+      redisState: redis.state,
+      isNamed: (digest) => environment.has(digest),
+      foundMax: config.keys.cached_max,
+    });
     this.#forms = new ForeignForms(table, log);
   }
 
@@ -83,22 +108,28 @@ class CachingAuthenticator implements Authenticator {
     clearInterval(this.#formsTimer);
   }
 
-  authenticate(presented: string | undefined, _address: string, nowMs: number): Verdict | Promise<Verdict> {
+  async authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict> {
+    return this.#ask({ presented, digest: this.#digestOf(presented), address, nowMs });
+  }
+
+  authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict> {
     if (presented === undefined) return this.#refuse('unseen', missingKey);
     if (!presentableKeyPattern.test(presented)) return this.#refuse('unseen', invalidKey('malformed'));
     const digest = this.#digestOf(presented);
     const recalled = this.#memory.recall(digest, nowMs);
-    if (recalled === 'unknown') return this.#refuse('memory', unknownKey(presented));
-    return recalled ? this.#admit('memory', recalled, nowMs) : this.#ifWorthAsking(presented, digest, nowMs);
+    if (recalled === 'unknown') return this.#refuseUnknown('memory', presented);
+    if (recalled) return this.#admit('memory', recalled, nowMs);
+    return this.#ifWorthAsking({ presented, digest, address, nowMs });
   }
 
   /** A key with a wrong checksum, or of a form that no import has declared, never reaches Redis. */
-  #ifWorthAsking(presented: string, digest: string, nowMs: number): Verdict | Promise<Verdict> {
+  #ifWorthAsking(question: Question): Verdict | Promise<Verdict> {
+    const { presented, digest } = question;
     const worth = this.#environment.has(digest) || this.#isOfKnownForm(presented);
-    if (worth) return this.#ask(presented, digest, nowMs);
+    if (worth) return this.#ask(question);
     if (worth === false) return this.#refuse('unseen', invalidKey('malformed'));
     return this.#forms.load().then(() => {
-      if (this.#forms.match(presented) !== undefined) return this.#ifWorthAsking(presented, digest, nowMs);
+      if (this.#forms.match(presented) !== undefined) return this.#ifWorthAsking(question);
       return this.#refuse('unavailable', keyCannotBeChecked('forms of imported keys are not known yet'));
     });
   }
@@ -109,9 +140,14 @@ class CachingAuthenticator implements Authenticator {
     return this.#forms.match(presented);
   }
 
-  async #ask(presented: string, digest: string, nowMs: number): Promise<Verdict> {
-    const fetched = await this.#memory.fetch(digest, nowMs);
-    if (fetched === 'unknown') return this.#refuse('redis', unknownKey(presented));
+  #ask(question: Question): Verdict | Promise<Verdict> {
+    const found = this.#lookups.find(question.digest, question.address, question.nowMs);
+    if ('denied' in found) return this.#refuse(found.denied, found.refusal);
+    return found.then((fetched) => this.#concludeFrom(fetched, question));
+  }
+
+  #concludeFrom(fetched: Fetched, { presented, nowMs }: Question): Verdict {
+    if (fetched === 'unknown') return this.#refuseUnknown('redis', presented);
     if ('digest' in fetched) return this.#admit('redis', fetched, nowMs);
     return this.#refuse('unavailable', fetched);
   }
@@ -120,6 +156,12 @@ class CachingAuthenticator implements Authenticator {
   #admit(source: 'memory' | 'redis', known: CachedKey, nowMs: number): Verdict {
     this.#parts.onLookup?.(known.retryAtMs > 0 ? 'grace' : source);
     return nowMs < known.endsAtMs ? known.verdict : known.verdictAfterEnd;
+  }
+
+  /** A key that Redis does not have is wrong only if Redis has all that it should have. */
+  #refuseUnknown(source: 'memory' | 'redis', presented: string): Verdict {
+    if (this.#parts.isTrusted()) return this.#refuse(source, unknownKey(presented));
+    return this.#refuse('unavailable', keyCannotBeChecked('the data of the installation may be missing'));
   }
 
   #refuse(outcome: LookupOutcome, refusal: Refusal): Verdict {

@@ -1,23 +1,30 @@
 import type { Command } from 'commander';
 import type { KeyRecord } from '../core/principal.ts';
-import { duration, repeatable, type Session } from './session.ts';
+import {
+  type AllowanceChanges,
+  type AllowanceOptions,
+  addAllowanceChanges,
+  addAllowanceOptions,
+  allowanceChangesFrom,
+  allowanceConflict,
+  allowanceFrom,
+} from './allowance-options.ts';
+import { allowanceFields, limitsText, modelsText } from './allowance-text.ts';
+import { duration, type Session } from './session.ts';
 import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
 
 type IssuedKey = KeyRecord & { readonly key: string };
 
-interface CreateOptions {
+interface CreateOptions extends AllowanceOptions {
   tenant: string;
   name: string;
-  model?: string[];
   expiresAt?: string;
   expiresIn?: number;
   json?: boolean;
 }
 
-interface UpdateOptions {
+interface UpdateOptions extends AllowanceChanges {
   name?: string;
-  model?: string[];
-  allModels?: boolean;
   expiresAt?: string;
   json?: boolean;
 }
@@ -37,12 +44,10 @@ interface OutputOptions {
 }
 
 export function keyCommands(keys: Command, session: Session): void {
-  keys
-    .command('create')
+  addAllowanceOptions(keys.command('create'))
     .description('make a key; it is shown once')
     .requiredOption('--tenant <tenant>', 'whose key it is; a new tenant is made on the way')
     .requiredOption('--name <name>', 'what people call it')
-    .option('--model <model>', 'a model that it may use, repeatable; default: all', repeatable)
     .option('--expires-at <time>', 'ISO 8601 with a zone, such as 2027-01-31T00:00:00Z')
     .option('--expires-in <duration>', 'such as 12h or 30d', duration)
     .option('--json', 'print the answer of the admin API')
@@ -63,12 +68,9 @@ export function keyCommands(keys: Command, session: Session): void {
       printKey(session.terminal, await session.admin().call<KeyRecord>('GET', path(id)), options);
     });
 
-  keys
-    .command('update <id>')
+  addAllowanceChanges(keys.command('update <id>'))
     .description('change a key')
     .option('--name <name>', 'what people call it')
-    .option('--model <model>', 'a model that it may use, repeatable; replaces the list', repeatable)
-    .option('--all-models', 'let it use every model')
     .option('--expires-at <time>', 'ISO 8601 with a zone, or never')
     .option('--json', 'print JSON')
     .action((id: string, options: UpdateOptions, command: Command) => update(session, id, options, command));
@@ -101,14 +103,14 @@ function statusCommands(keys: Command, session: Session): void {
 }
 
 async function create(session: Session, options: CreateOptions, command: Command): Promise<void> {
-  const { tenant, name, model, expiresAt, expiresIn } = options;
+  const { tenant, name, expiresAt, expiresIn } = options;
   if (expiresAt !== undefined && expiresIn !== undefined) {
     command.error('error: give --expires-at or --expires-in, not both');
   }
   const json = {
     tenant,
     name,
-    models: model,
+    ...allowanceFrom(options),
     expires_at: expiresIn === undefined ? expiresAt : new Date(Date.now() + expiresIn * 1_000).toISOString(),
   };
   const issued = await session.admin().call<IssuedKey>('POST', '/keys', { json });
@@ -131,20 +133,23 @@ async function list(session: Session, { tenant, json }: ListOptions): Promise<vo
     },
     { title: 'CREATED', text: ({ created_at }) => toTheSecond(created_at) },
     { title: 'EXPIRES', text: ({ expires_at }) => (expires_at ? toTheSecond(expires_at) : 'never') },
-    { title: 'MODELS', text: ({ models }) => models?.join(', ') ?? 'all' },
+    { title: 'LIMITS', text: ({ limits }) => limitsText(limits) },
+    { title: 'MODELS', text: ({ models }) => modelsText(models) },
   ]);
 }
 
 async function update(session: Session, id: string, options: UpdateOptions, command: Command): Promise<void> {
-  const { name, model, allModels, expiresAt } = options;
-  if (model && allModels) command.error('error: give --model or --all-models, not both');
+  const { name, expiresAt } = options;
+  const conflict = allowanceConflict(options);
+  if (conflict) command.error(`error: ${conflict}`);
+  const before = () => session.admin().call<KeyRecord>('GET', path(id));
   const json = {
     name,
-    models: allModels ? null : model,
+    ...(await allowanceChangesFrom(options, before)),
     expires_at: expiresAt === 'never' ? null : expiresAt,
   };
   if (Object.values(json).every((value) => value === undefined)) {
-    command.error('error: give at least one of --name, --model, --all-models, --expires-at');
+    command.error('error: give at least one thing to change; see keys update --help');
   }
   const record = await session.admin().call<KeyRecord>('PATCH', path(id), { json });
   printKey(session.terminal, record, options);
@@ -175,7 +180,7 @@ function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions
       tenant: record.tenant,
       name: record.name,
       status: record.status,
-      models: record.models?.join(', ') ?? 'all',
+      ...allowanceFields(record),
       origin: record.origin,
       created: record.created_at,
       expires: record.expires_at ?? 'never',

@@ -9,6 +9,7 @@ import { keyCommands } from './keys.ts';
 import type { Session } from './session.ts';
 import { tenantCommands } from './tenants.ts';
 import { printNote, type Terminal } from './terminal.ts';
+import { usageCommands } from './usage.ts';
 
 const roles = `
 Roles, each a process of its own:
@@ -62,6 +63,7 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
   keyCommands(keys, session);
   keyImportCommand(keys, session);
   tenantCommands(program.command('tenants').description('who owns the keys'), session);
+  usageCommands(program.command('usage').description('what a tenant has used'), session);
   clusterCommands(program, session);
   program
     .command('config')

@@ -10,11 +10,6 @@ export interface Session {
   admin(): AdminClient;
 }
 
-/** For options that may stand several times. */
-export function repeatable(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value];
-}
-
 /** For options that take a length of time; in seconds. */
 export function duration(text: string): number {
   const seconds = durationSeconds(text);

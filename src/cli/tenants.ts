@@ -1,7 +1,17 @@
 import type { Command } from 'commander';
 import type { TenantRecord } from '../core/principal.ts';
+import {
+  type AllowanceChanges,
+  type AllowanceOptions,
+  addAllowanceChanges,
+  addAllowanceOptions,
+  allowanceChangesFrom,
+  allowanceConflict,
+  allowanceFrom,
+} from './allowance-options.ts';
+import { allowanceFields, limitsText } from './allowance-text.ts';
 import type { Session } from './session.ts';
-import { printFields, printJson, printLine, printNote, printTable } from './terminal.ts';
+import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
 
 interface OutputOptions {
   json?: boolean;
@@ -20,10 +30,23 @@ export function tenantCommands(tenants: Command, session: Session): void {
     .command('show <name>')
     .description('show one tenant')
     .option('--json', 'print JSON')
-    .action(async (name: string, { json }: OutputOptions) => {
-      const tenant = await session.admin().call<TenantRecord>('GET', path(name));
-      if (json) printJson(terminal, tenant);
-      else printFields(terminal, { name: tenant.name, status: tenant.status, created: tenant.created_at });
+    .action(async (name: string, options: OutputOptions) => {
+      printTenant(terminal, await session.admin().call<TenantRecord>('GET', path(name)), options);
+    });
+
+  addAllowanceOptions(tenants.command('create <name>'))
+    .description('make a tenant before its first key')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: OutputOptions & AllowanceOptions) => {
+      const json = { name, ...allowanceFrom(options) };
+      printTenant(terminal, await session.admin().call<TenantRecord>('POST', '/tenants', { json }), options);
+    });
+
+  addAllowanceChanges(tenants.command('update <name>'))
+    .description('change what a tenant may use, all its keys together')
+    .option('--json', 'print JSON')
+    .action((name: string, options: OutputOptions & AllowanceChanges, command: Command) => {
+      return update(session, name, options, command);
     });
 
   for (const [verb, status, description] of [
@@ -54,7 +77,30 @@ async function list({ admin, terminal }: Session, { json }: OutputOptions): Prom
       color: ({ status }) => (status === 'active' ? 'green' : 'red'),
     },
     { title: 'CREATED', text: ({ created_at }) => created_at },
+    { title: 'LIMITS', text: ({ limits }) => limitsText(limits) },
   ]);
+}
+
+async function update(
+  { admin, terminal }: Session,
+  name: string,
+  options: OutputOptions & AllowanceChanges,
+  command: Command,
+): Promise<void> {
+  const conflict = allowanceConflict(options);
+  if (conflict) command.error(`error: ${conflict}`);
+  const before = () => admin().call<TenantRecord>('GET', path(name));
+  const json = await allowanceChangesFrom(options, before);
+  if (Object.values(json).every((value) => value === undefined)) {
+    command.error('error: give at least one thing to change; see tenants update --help');
+  }
+  printTenant(terminal, await admin().call<TenantRecord>('PATCH', path(name), { json }), options);
+}
+
+function printTenant(terminal: Terminal, tenant: TenantRecord, { json }: OutputOptions): void {
+  if (json) return printJson(terminal, tenant);
+  const { name, status, created_at } = tenant;
+  printFields(terminal, { name, status, ...allowanceFields(tenant), created: created_at });
 }
 
 function path(name: string): string {

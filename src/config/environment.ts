@@ -62,6 +62,12 @@ export const variables: readonly Variable[] = [
     meaning: 'Redis: redis://, rediss:// (TLS), redis+sentinel:// or redis+cluster:// with several hosts.',
   },
   {
+    ...secret,
+    name: 'REDIS_SENTINEL_PASSWORD',
+    path: ['redis', 'sentinel_password'],
+    meaning: 'Password at the Sentinels, where they want another one than the servers.',
+  },
+  {
     ...plain,
     name: 'REDIS_PREFIX',
     path: ['redis', 'prefix'],

@@ -49,11 +49,11 @@ export const unexplained = (): string => '';
 function unknownKey(path: Path, key: string, schema: JsonSchema): Finding {
   const known = Object.keys(schema.properties ?? {});
   const meant = nearest(key, known);
-  const list = `known here: ${known.join(', ')}`;
+  const list = known.length > 0 ? `; known here: ${known.join(', ')}` : '';
   return {
     path: [...path, key],
     problem: 'is not a known key',
-    remedy: meant ? `did you mean ${quoted(meant)}?` : `remove it; ${list}`,
+    remedy: meant ? `did you mean ${quoted(meant)}?` : `remove it${list}`,
   };
 }
 

@@ -10,11 +10,13 @@ const text = z.string().optional().catch(undefined);
 const texts = z.array(text).catch([]);
 const number = z.number().optional().catch(undefined);
 const timeouts = z.object({ first_byte_ms: number, total_ms: number }).catch({});
+const lease = z.object({ lease_seconds: number, heartbeat_seconds: number }).catch({});
 const listener = z.object({ port: number }).catch({});
 
 const outlineSchema = z.object({
   listen: listener,
   admin: listener,
+  admission: lease.optional().transform((given) => given ?? {}),
   timeouts,
   keys: z
     .object({ environment: z.array(z.object({ key: text }).catch({})).catch([]) })
@@ -53,6 +55,7 @@ export function checkReferences(raw: Readonly<Record<string, unknown>>): Finding
     ...impossibleTimeouts(outline),
     ...equalPorts(outline),
     ...repeatedKeys(outline),
+    ...shortLease(outline),
   ];
 }
 
@@ -196,4 +199,19 @@ function repeatedKeys({ keys }: Outline): Finding[] {
     const problem = `is the same key as that of entry ${first + 1}`;
     return [{ path: ['keys', 'environment', index], problem, remedy: 'give each entry a key of its own' }];
   });
+}
+
+const LEASE_SPARE_SECONDS = 5;
+
+/** A slot must outlive two heartbeats that are lost and the time that a new primary of Redis takes. */
+function shortLease({ admission }: Outline): Finding[] {
+  const standard = configSchema.shape.admission.parse({});
+  const leaseSeconds = admission.lease_seconds ?? standard.lease_seconds;
+  const heartbeatSeconds = admission.heartbeat_seconds ?? standard.heartbeat_seconds;
+  const least = heartbeatSeconds * 2 + LEASE_SPARE_SECONDS;
+  if (leaseSeconds >= least) return [];
+  const place = admission.lease_seconds === undefined ? 'heartbeat_seconds' : 'lease_seconds';
+  const problem = `a lease of ${leaseSeconds} s is too short for a heartbeat every ${heartbeatSeconds} s`;
+  const remedy = `set lease_seconds to at least ${least}, two heartbeats and ${LEASE_SPARE_SECONDS} s, or heartbeat_seconds lower`;
+  return [{ path: ['admission', place], problem, remedy }];
 }

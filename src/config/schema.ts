@@ -6,6 +6,9 @@
 import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { tenantNamePattern } from '../core/principal.ts';
+import { defaultAllowance } from './allowance.ts';
+import { modelPrices, routePrices } from './prices.ts';
+import { parseRedisAddress } from './redis-address.ts';
 
 const visible = /^[\x21-\x7e]+$/;
 
@@ -122,6 +125,7 @@ const upstream = z.strictObject({
     .boolean()
     .default(false)
     .describe('Serve every model that it lists at /v1/models under its own name.'),
+  gpus: z.int().min(0).max(1024).default(1).describe('How many GPUs work on each of its calls.'),
 });
 
 const model = z.strictObject({
@@ -145,6 +149,7 @@ const model = z.strictObject({
     .max(100_000_000)
     .optional()
     .describe('Tokens of prompt and answer together; shown in /v1/models.'),
+  prices: modelPrices.optional(),
   timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });
 
@@ -162,6 +167,7 @@ const route = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe('JSON Schema that a body must fit; refused with 400 before the server sees it.'),
+  prices: routePrices.optional(),
   timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });
 
@@ -212,12 +218,25 @@ export const configSchema = z.strictObject({
     .strictObject({
       url: z
         .string()
-        .regex(
-          /^rediss?(\+sentinel|\+cluster)?:\/\/./,
-          'must be a Redis address; begin it with redis://, rediss://, redis+sentinel:// or redis+cluster://',
-        )
+        .superRefine((text, context) => {
+          const parsed = parseRedisAddress(text);
+          if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.fault });
+        })
         .default('redis://127.0.0.1:6379')
         .describe('A password comes with REDIS_URL or REDIS_URL_FILE, never in the file.'),
+      tls_ca_file: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'PEM file of the authority that signed the certificates of Redis; default: the public ones.',
+        ),
+      sentinel_username: credential
+        .optional()
+        .describe('User at the Sentinels, where they want one. That of the address is for the data.'),
+      sentinel_password: credential
+        .optional()
+        .describe('Password at the Sentinels. Set from REDIS_SENTINEL_PASSWORD.'),
       prefix: z
         .string()
         .regex(/^[A-Za-z0-9_-]{1,32}$/, 'must be 1 to 32 letters, digits, _ or -; write it as sluice')
@@ -254,6 +273,12 @@ export const configSchema = z.strictObject({
         .default(600)
         .describe('How long a known key is served while Redis is away.'),
       cached_max: z.int().min(100).max(10_000_000).default(100_000).describe('Records in memory.'),
+      failed_lookups_per_minute: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(20)
+        .describe('Unknown keys that one address may have looked up, on each replica; 0: any number.'),
       environment: z
         .array(
           z.strictObject({
@@ -273,6 +298,41 @@ export const configSchema = z.strictObject({
         )
         .default([])
         .describe('Keys that hold while the environment names them. Set from SLUICE_KEYS.'),
+    })
+    .prefault({}),
+  defaults: z
+    .strictObject({
+      key: defaultAllowance.describe('For a new key, an imported one, and those of SLUICE_KEYS.'),
+      tenant: defaultAllowance.describe(
+        'For a tenant when it is made, and one that has only keys of SLUICE_KEYS.',
+      ),
+    })
+    .prefault({})
+    .describe('What those get that leave out limits, quotas or models. Later changes touch new ones only.'),
+  admission: z
+    .strictObject({
+      lease_seconds: z
+        .number()
+        .min(5)
+        .max(120)
+        .default(15)
+        .describe('How long after the last sign of life a dead replica holds its concurrency slots.'),
+      heartbeat_seconds: z
+        .number()
+        .min(0.1)
+        .max(60)
+        .default(3)
+        .describe('How often a replica says that its calls are alive.'),
+    })
+    .prefault({}),
+  usage: z
+    .strictObject({
+      calls_kept: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .default(1_000)
+        .describe('The last calls of each tenant that Redis keeps, without prompts and answers; 0: none.'),
     })
     .prefault({}),
   timeouts: timeouts.prefault({}),

@@ -11,7 +11,7 @@ import { isMapping, upstreamsOf, type Values, valueAt } from './values.ts';
 const secretPaths = [
   /^secret$/,
   /^admin\.token$/,
-  /^redis\.url$/,
+  /^redis\.(url|sentinel_password)$/,
   /^keys\.environment/,
   /^upstreams\[\d+\]\.(api_key|api_key_env|url)$/,
 ];
@@ -54,6 +54,7 @@ export function secretsInFile(value: Readonly<Values>): Finding[] {
   const places: [Path, remedy: string][] = [
     [['secret'], 'set SLUICE_SECRET or SLUICE_SECRET_FILE'],
     [['admin', 'token'], 'set SLUICE_ADMIN_TOKEN or SLUICE_ADMIN_TOKEN_FILE'],
+    [['redis', 'sentinel_password'], 'set REDIS_SENTINEL_PASSWORD or REDIS_SENTINEL_PASSWORD_FILE'],
     [['keys', 'environment'], 'set SLUICE_KEYS or SLUICE_KEYS_FILE'],
     ...upstreams.map((_, index): [Path, string] => [
       ['upstreams', index, 'api_key'],

@@ -1,5 +1,6 @@
 import { type Blame, errorTable, type Refusal } from './errors.ts';
 import type { Principal } from './principal.ts';
+import type { Standing } from './standing.ts';
 import type { Usage } from './usage.ts';
 
 /** How a call ended. A closed set: it is a metric label. */
@@ -12,6 +13,9 @@ export type Outcome =
   | 'client_gone'
   /** The answer had begun and could not be finished; `refusal` says why. */
   | 'broken';
+
+/** `unsent`: it never went to a GPU server. */
+export type CallEnd = 'finished' | 'failed' | 'client_gone' | 'unsent';
 
 /**
  * One request on its way through the gateway: what is known of it so far. Every step writes down what it finds
@@ -45,6 +49,16 @@ export class Call {
   bytesOut = 0;
   attempts = 0;
   usage: Usage | undefined = undefined;
+  /** Of all GPUs of the server, this call's part of the time that it was worked on. */
+  gpuMs = 0;
+
+  /**
+   * Closes the ticket of a call that was admitted. Called when the GPU server is done with it, and again when the
+   * response has closed; the first time counts.
+   */
+  settle: ((how: CallEnd) => void) | undefined = undefined;
+  /** Once it has reached admission: what the headers say. */
+  standing: Standing | undefined = undefined;
 
   status = 0;
   refusal: Refusal | undefined = undefined;

@@ -128,6 +128,33 @@ export const errorTable = {
     code: 'headers_too_large',
     meaning: 'The request headers are over 16 KiB.',
   },
+  too_many_failed_keys: {
+    type: 'requests',
+    blame: 'limit',
+    retryable: true,
+    status: 429,
+    code: 'too_many_failed_keys',
+    meaning:
+      'Too many unknown keys came from this address within a minute, so this key, which the replica has not seen yet, was not looked up.',
+  },
+  rate_limit_exceeded: {
+    type: 'requests',
+    blame: 'limit',
+    retryable: true,
+    status: 429,
+    code: 'rate_limit_exceeded',
+    meaning:
+      'Too many requests or tokens in a minute, or too many calls at once; the message names the limit. `type` is `requests` or `tokens`.',
+  },
+  insufficient_quota: {
+    type: 'insufficient_quota',
+    blame: 'limit',
+    retryable: false,
+    status: 429,
+    code: 'insufficient_quota',
+    meaning:
+      'A quota of the key or its tenant is used up; the message names it and says when it begins anew.',
+  },
   internal_error: {
     type: 'server_error',
     blame: 'us',
@@ -181,6 +208,10 @@ export interface Refusal {
   readonly param: string | null;
   /** Differs from the table's only where an upstream's 4xx is passed on. */
   readonly status: number;
+  /** Differs from the table's where one code has several types, as OpenAI's limits do. */
+  readonly type: string;
+  /** Becomes `x-should-retry`; differs from the table's where the wait is too long for a client to sit out. */
+  readonly retryable: boolean;
   /** For the log, never for the caller. */
   readonly reason: string | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
@@ -189,6 +220,8 @@ export interface Refusal {
 interface RefusalDetail {
   param?: string;
   status?: number;
+  type?: string;
+  retryable?: boolean;
   reason?: string;
   headers?: Record<string, string>;
 }
@@ -199,6 +232,8 @@ export function refusal(name: ErrorName, message: string, detail: RefusalDetail 
     message,
     param: detail.param ?? null,
     status: detail.status ?? errorTable[name].status,
+    type: detail.type ?? errorTable[name].type,
+    retryable: detail.retryable ?? errorTable[name].retryable,
     reason: detail.reason,
     headers: detail.headers,
   };
@@ -206,8 +241,10 @@ export function refusal(name: ErrorName, message: string, detail: RefusalDetail 
 
 /** OpenAI's error body; all four fields are always there. */
 export function errorBody(refused: Refusal): string {
-  const { type, code } = errorTable[refused.name];
-  return JSON.stringify({ error: { message: refused.message, type, param: refused.param, code } });
+  const { code } = errorTable[refused.name];
+  return JSON.stringify({
+    error: { message: refused.message, type: refused.type, param: refused.param, code },
+  });
 }
 
 /** Carries a refusal out of code that can only throw (parsers, hooks of a library). */

@@ -53,13 +53,85 @@ export interface Allowance {
 
 export const noAllowance: Allowance = { limits: noLimits, quotas: [], models: null };
 
-export function limitsOfModel({ models }: Allowance, model: string): Limits | undefined {
-  return models === null || Array.isArray(models) || !Object.hasOwn(models, model)
-    ? undefined
-    : (models as Readonly<Record<string, Limits>>)[model];
+export function limitsOfModel({ models }: Pick<Allowance, 'models'>, model: string): Limits | undefined {
+  return models === null || isList(models) || !Object.hasOwn(models, model) ? undefined : models[model];
 }
 
-export function isModelAllowed({ models }: Allowance, model: string): boolean {
+export function isModelAllowed({ models }: Pick<Allowance, 'models'>, model: string): boolean {
   if (models === null) return true;
-  return Array.isArray(models) ? models.includes(model) : Object.hasOwn(models, model);
+  return isList(models) ? models.includes(model) : Object.hasOwn(models, model);
+}
+
+/** As people write them: what is absent has been left out, null says not limited. */
+export type GivenLimits = { readonly [Name in keyof Limits]?: Limits[Name] | undefined };
+
+export type GivenQuota = Pick<Quota, 'period'> & {
+  readonly [Dimension in QuotaDimension]?: number | null | undefined;
+};
+
+export type GivenModels = readonly string[] | Readonly<Record<string, GivenLimits>> | null;
+
+export interface GivenAllowance {
+  readonly limits?: GivenLimits | undefined;
+  readonly quotas?: readonly GivenQuota[] | undefined;
+  readonly models?: GivenModels | undefined;
+}
+
+/** What is left out is taken from `defaults`. A burst belongs to its rate: where the rate is given, both are. */
+export function allowanceOf(given: GivenAllowance, defaults: Allowance = noAllowance): Allowance {
+  return {
+    limits: wholeLimits(given.limits ?? {}, defaults.limits),
+    quotas: given.quotas?.map(wholeQuota) ?? defaults.quotas,
+    models: given.models === undefined ? defaults.models : wholeModels(given.models),
+  };
+}
+
+/** Each of the three that is given replaces the one before as a whole. */
+export function changedAllowance(before: Allowance, { limits, quotas, models }: GivenAllowance): Allowance {
+  return {
+    limits: limits === undefined ? before.limits : wholeLimits(limits, noLimits),
+    quotas: quotas === undefined ? before.quotas : quotas.map(wholeQuota),
+    models: models === undefined ? before.models : wholeModels(models),
+  };
+}
+
+function wholeLimits(given: GivenLimits, defaults: Limits): Limits {
+  const requests = given.requests_per_minute === undefined ? defaults : noLimits;
+  const tokens = given.tokens_per_minute === undefined ? defaults : noLimits;
+  return {
+    requests_per_minute: given.requests_per_minute ?? requests.requests_per_minute,
+    tokens_per_minute: given.tokens_per_minute ?? tokens.tokens_per_minute,
+    max_concurrent: given.max_concurrent === undefined ? defaults.max_concurrent : given.max_concurrent,
+    burst_requests: given.burst_requests === undefined ? requests.burst_requests : given.burst_requests,
+    burst_tokens: given.burst_tokens === undefined ? tokens.burst_tokens : given.burst_tokens,
+  };
+}
+
+function wholeQuota({ period, requests, tokens, images, gpu_seconds, cost_usd }: GivenQuota): Quota {
+  return {
+    period,
+    requests: requests ?? null,
+    tokens: tokens ?? null,
+    images: images ?? null,
+    gpu_seconds: gpu_seconds ?? null,
+    cost_usd: cost_usd ?? null,
+  };
+}
+
+function wholeModels(given: GivenModels): ModelAccess {
+  if (given === null || isList(given)) return given;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, limits]) => [name, wholeLimits(limits, noLimits)]),
+  );
+}
+
+/** The names of the models; undefined: all. */
+export function namesOfModels(models: ModelAccess): readonly string[] | undefined {
+  if (models === null) return undefined;
+  return isList(models) ? models : Object.keys(models);
+}
+
+/** `Array.isArray` does not know read-only lists. */
+function isList<Item, Other>(value: readonly Item[] | Other): value is readonly Item[] {
+  return Array.isArray(value);
 }

@@ -7,9 +7,11 @@ import fastify, {
 } from 'fastify';
 import type { Verdict } from '../admission/authenticate.ts';
 import { presentedKey } from '../admission/presented-key.ts';
+import type { UsageReader } from '../admission/usage/usage-reader.ts';
 import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
+import { type AdmitParts, admitInference } from './admit.ts';
 import { jsonBodyParser } from './body.ts';
 import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
@@ -18,19 +20,26 @@ import type { Exchanges, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
 import { health, index } from './health.ts';
 import { answer, route, validate } from './inference.ts';
+import { limitHeaderNames } from './limit-headers.ts';
 import { watchMethods } from './methods.ts';
 import { listModels, showModel } from './models-route.ts';
 import { registerPassthrough } from './passthrough.ts';
 import { Responder } from './respond.ts';
+import { usageRoute } from './usage-route.ts';
 
 export interface PublicAppParts {
   readonly config: Config;
   readonly version: string;
   readonly models: Models;
   readonly exchanges: Exchanges;
-  readonly authenticator: {
+  readonly authenticator: AdmitParts['authenticator'] & {
     authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
   };
+  readonly admission: AdmitParts['admission'];
+  readonly estimator: AdmitParts['estimator'];
+  readonly pricesOf: AdmitParts['pricesOf'];
+  readonly settlementFailed: AdmitParts['settlementFailed'];
+  readonly usage: Pick<UsageReader, 'ofKey'>;
   redis(): 'ok' | 'degraded';
   /** The response has closed, finished or not: log line and metrics. */
   observe(request: Pick<FastifyRequest, 'call'>, finished: boolean, endedAtMs: number): void;
@@ -46,9 +55,11 @@ export interface PublicAppParts {
  *     body parser    400 413 415
  *     validate       400
  *     route          403 404 503
+ *     admit          429 503   one round trip to Redis, which hands out a ticket
  *     answer         400 502 503 504, or what the GPU server says
  *
- * and `observe` runs when the response has closed, however it ended.
+ * The ticket is settled when the GPU server is done with the call, at the latest when the response has closed; then
+ * `observe` runs, however it ended.
  */
 export function createPublicApp(parts: PublicAppParts): FastifyInstance {
   const { config, models, exchanges } = parts;
@@ -79,13 +90,15 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
         url: endpoint.path,
         onRequest: authenticate,
         preValidation: validate(endpoint, { ...parts, responder }),
-        preHandler: route({ ...parts, responder }),
+        preHandler: [route({ ...parts, responder }), admitInference({ ...parts, responder })],
         handler: answer({ ...parts, responder }),
       });
     }
     const createdAt = Math.floor(Date.now() / 1_000);
     app.get('/v1/models', { onRequest: authenticate }, listModels({ models, responder, createdAt }));
     app.get('/v1/models/*', { onRequest: authenticate }, showModel({ models, responder, createdAt }));
+    const limitMs = config.redis.command_timeout_ms;
+    app.get('/v1/usage', { onRequest: authenticate }, usageRoute({ ...parts, responder, limitMs }));
     app.get('/', index({ ...parts, responder }));
     app.get('/health', health({ ...parts, responder }));
     registerPassthrough(app, { ...parts, responder, authenticate });
@@ -149,7 +162,9 @@ function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config
       'x-should-retry',
       'openai-processing-ms',
       'retry-after',
+      'retry-after-ms',
       'server-timing',
+      ...limitHeaderNames,
     ],
     strictPreflight: false,
   });
@@ -182,6 +197,8 @@ function endedBy({ observe, untrustedForward }: PublicAppParts) {
       const { remoteAddress } = request.raw.socket;
       if (remoteAddress === request.call.clientAddress) untrustedForward(remoteAddress);
     }
+    // Calls that never went to a GPU server; all others are settled by now.
+    request.call.settle?.('unsent');
     observe(request, reply.raw.writableFinished, endedAtMs);
   };
 }

@@ -23,6 +23,7 @@ export function forward(
       response: reply.raw,
       head: (status, type, length) => responder.relayed(request, reply, status, type, length),
       refuse: (refused) => responder.refuse(request, reply, refused),
+      ended: (how) => call.settle?.(how),
     },
   });
   reply.hijack();

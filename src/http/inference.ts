@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/schema.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
-import { isModelAllowed } from '../core/limits.ts';
 import { type Edit, splice } from '../core/json-scan.ts';
+import { isModelAllowed } from '../core/limits.ts';
+import type { Principal } from '../core/principal.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
 import type { AnswerShape } from '../upstream/relay.ts';
@@ -51,7 +52,9 @@ export function route({ models, responder }: InferenceParts): Step {
   return (request, reply, next) => {
     const inference = request.inference as Inference;
     const model = models.resolve(inference.requestedModel);
-    const refused = model ? checkAllowed(request, model) : noModel(inference.requestedModel, models);
+    const refused = model
+      ? checkAllowed(request.call.principal as Principal, model)
+      : noModel(inference.requestedModel, models);
     if (refused) return responder.refuse(request, reply, refused);
     inference.model = model;
     request.call.model = model?.name;
@@ -59,9 +62,7 @@ export function route({ models, responder }: InferenceParts): Step {
   };
 }
 
-function checkAllowed(request: FastifyRequest, model: Model): Refusal | undefined {
-  const { principal } = request.call;
-  if (!principal) return undefined;
+export function checkAllowed(principal: Principal, model: Model): Refusal | undefined {
   if (isModelAllowed(principal.ofKey, model.name) && isModelAllowed(principal.ofTenant, model.name)) {
     return undefined;
   }

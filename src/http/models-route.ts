@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusal } from '../core/errors.ts';
+import { isModelAllowed } from '../core/limits.ts';
 import type { Model, Models } from '../upstream/models.ts';
 import type { Responder } from './respond.ts';
 
@@ -31,9 +32,9 @@ export function showModel({ models, responder, createdAt }: ModelsParts): Handle
   };
 }
 
-function mayUse(request: FastifyRequest, model: Model): boolean {
-  const allowed = request.call.principal?.models ?? null;
-  return allowed === null || allowed.has(model.name);
+function mayUse({ call: { principal } }: FastifyRequest, { name }: Model): boolean {
+  if (!principal) return false;
+  return isModelAllowed(principal.ofKey, name) && isModelAllowed(principal.ofTenant, name);
 }
 
 function shown(model: Model, createdAt: number) {

@@ -3,12 +3,13 @@ import type { Config, RouteConfig } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { type AdmitParts, admitPlain } from './admit.ts';
 import { plainBodyParser } from './body.ts';
 import type { Exchanges, Step } from './exchange.ts';
 import { forward } from './forward.ts';
 import type { Responder } from './respond.ts';
 
-interface PassthroughParts {
+interface PassthroughParts extends AdmitParts {
   readonly config: Config;
   readonly models: Models;
   readonly exchanges: Exchanges;
@@ -31,7 +32,7 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
         exposeHeadRoute: false,
         bodyLimit: configured.body_limit_bytes ?? parts.config.listen.body_limit_bytes,
         onRequest: parts.authenticate,
-        preHandler: checkBody(configured, parts.responder),
+        preHandler: [checkBody(configured, parts.responder), admitPlain(parts, configured.path)],
         handler: passOn(configured, upstream, parts),
       });
     }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errorBody, errorTable, type Refusal } from '../core/errors.ts';
+import { errorBody, type Refusal } from '../core/errors.ts';
 import type { Exchanges } from './exchange.ts';
+import { pushLimitHeaders } from './limit-headers.ts';
 
 /** Headers as `writeHead` takes them: names and values in turn. */
 type HeaderList = string[];
@@ -48,7 +49,7 @@ export class Responder {
   refuse(request: FastifyRequest, reply: FastifyReply, refused: Refusal): void {
     if (reply.raw.headersSent) return;
     request.call.refusal = refused;
-    const headers = ['x-should-retry', String(errorTable[refused.name].retryable)];
+    const headers = ['x-should-retry', String(refused.retryable)];
     for (const [name, value] of Object.entries(refused.headers ?? {})) headers.push(name, value);
     this.json(request, reply, refused.status, errorBody(refused), headers);
   }
@@ -90,6 +91,7 @@ export class Responder {
     call.status = status;
     list.push('x-request-id', call.requestId);
     if (call.principal) list.push('x-process-time', ((nowMs - call.startedAtMs) / 1_000).toFixed(3));
+    if (call.standing) pushLimitHeaders(list, call.standing);
     if (this.#pluginsSetHeaders) {
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) list.push(name, String(value));

@@ -2,66 +2,151 @@
  * The way to Redis. Nothing here waits for a lost server: a question gets its answer within the command
  * time-out or fails, and fails at once while the server is known to be away.
  */
-import { Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { durableWriter } from './durable.ts';
 import { type StoreFailure, storeFailure } from './failure.ts';
 import { type RedisHealth, watchHealth } from './health.ts';
 import { type RedisKeys, redisKeys } from './keys.ts';
-import { redisOptions } from './options.ts';
+import { type RedisClient, redisAccess } from './options.ts';
 import { defineScripts } from './scripts.ts';
-import { type Subscriber, type Subscription, subscribe } from './subscription.ts';
+import { type RenewableSubscription, type Subscriber, type Subscription, subscribe } from './subscription.ts';
+import { watchSwitches } from './switch.ts';
 
 export type { RedisState } from './health.ts';
-
-export type RedisClient = Redis;
+export type { RedisClient } from './options.ts';
 
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: StoreFailure };
 
-export interface RedisConnection extends Pick<RedisHealth, 'state' | 'onState' | 'wasReached' | 'reached'> {
+/** What a question is about: a label of metrics. */
+export type CommandKind = 'admit' | 'settle' | 'renew' | 'sweep' | 'records' | 'usage' | 'cluster';
+
+export type CommandObserver = (kind: CommandKind, seconds: number, outcome: 'ok' | 'unavailable') => void;
+
+type HealthOfConnection = Pick<RedisHealth, 'state' | 'onState' | 'onReturn' | 'wasReached' | 'reached'>;
+
+export interface RedisConnection extends HealthOfConnection {
   readonly keys: RedisKeys;
   /**
    * Runs commands, none of them sent twice. One that timed out may still run later. The place where a breaker
-   * stands: while the state is `degraded` it fails without touching the connection.
+   * stands: while the state is `degraded` it fails without touching the connection. All commands of a question
+   * together take at most the command time-out; only those of `usage` have it each, because a report may need
+   * many.
    * @throws what is a mistake of ours, such as a command on a key of another type
    */
-  ask<T>(commands: (client: RedisClient) => Promise<T>): Promise<Answer<T>>;
+  ask<T>(commands: (client: RedisClient) => Promise<T>, kind?: CommandKind): Promise<Answer<T>>;
+  /**
+   * As `ask`, for writes that a failover must not undo: fails unless a replica has confirmed what lies in the slot
+   * of `key`, where its primary has one that follows. It may have run nevertheless. Waits at most twice the
+   * command time-out, and once more for its connection.
+   */
+  durable<T>(commands: (client: RedisClient) => Promise<T>, key: string): Promise<Answer<T>>;
   /** Listens to a channel on a connection of its own, for as long as the subscription is not closed. */
   subscribe(channel: string, subscriber: Subscriber): Subscription;
   close(): void;
 }
 
-/** Returns at once and connects in the background. Throws only if the address is not supported. */
-export function connectRedis(config: Config['redis'], log: Logger): RedisConnection {
-  const options = redisOptions(config);
-  const client = new Redis(options);
-  defineScripts(client);
+export interface ConnectionObservers {
+  /** Told of each question that was put to Redis; those that the breaker kept back are not counted. */
+  readonly onCommand?: CommandObserver;
+}
+
+/**
+ * Returns at once and connects in the background.
+ * @throws when the address is none, or the file of the TLS authority cannot be read
+ */
+export function connectRedis(
+  config: Config['redis'],
+  log: Logger,
+  { onCommand }: ConnectionObservers = {},
+): RedisConnection {
+  const access = redisAccess(config);
+  const timeoutMs = config.command_timeout_ms;
+  const openWithScripts = () => {
+    const opened = access.open();
+    defineScripts(opened);
+    return opened;
+  };
+  const client = openWithScripts();
   const health = watchHealth(client, log);
+  const durable = durableWriter(openWithScripts, timeoutMs);
+  const subscriptions = new Set<RenewableSubscription>();
+  const switches = watchSwitches(access, () => {
+    if (client.status === 'ready' && !(client instanceof Cluster)) client.disconnect(true);
+  });
+  // The others may still be with the server that was primary before, and that alone notices nothing.
+  health.onReturn(() => {
+    durable.renew();
+    for (const subscription of subscriptions) subscription.renew();
+  });
   client.connect().catch(() => undefined); // it goes on trying; `health` reports
 
   return {
     keys: redisKeys(config.prefix),
     state: health.state,
     onState: health.onState,
+    onReturn: health.onReturn,
     wasReached: health.wasReached,
     reached: health.reached,
-    async ask(commands) {
+    async ask(commands, kind = 'records') {
       if (health.state() === 'degraded') return { ok: false, failure: health.failure() };
+      const begunMs = performance.now();
       try {
-        return { ok: true, value: await commands(client) };
+        const work = commands(client);
+        const value = await (kind === 'usage' ? work : within(timeoutMs, work));
+        onCommand?.(kind, (performance.now() - begunMs) / 1_000, 'ok');
+        return { ok: true, value };
       } catch (error) {
         const failure = storeFailure(error);
         if (!failure) throw error;
+        onCommand?.(kind, (performance.now() - begunMs) / 1_000, 'unavailable');
         health.suspect();
         return { ok: false, failure };
       }
     },
-    subscribe: (channel, subscriber) => subscribe(new Redis(options), channel, subscriber),
+    async durable(commands, key) {
+      if (health.state() === 'degraded') return { ok: false, failure: health.failure() };
+      const begunMs = performance.now();
+      const answer = await durable.write(commands, key);
+      onCommand?.('records', (performance.now() - begunMs) / 1_000, answer.ok ? 'ok' : 'unavailable');
+      if (!answer.ok) health.suspect();
+      return answer;
+    },
+    subscribe(channel, subscriber) {
+      const subscription = subscribe(() => access.openListener(client), channel, subscriber);
+      subscriptions.add(subscription);
+      return {
+        close() {
+          subscriptions.delete(subscription);
+          subscription.close();
+        },
+      };
+    },
     close() {
       health.stop();
+      switches.close();
+      durable.close();
       client.disconnect();
     },
   };
+}
+
+/** A question may have several steps, each with a time-out of its own. */
+function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('Command timed out')), limitMs);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
 }

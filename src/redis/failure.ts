@@ -8,9 +8,10 @@ export interface StoreFailure {
 
 /** What the server says when it cannot do its work now, or not for us; anything else it says is our mistake. */
 const unavailableReplies =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|MISCONF|NOREPLICAS|NOAUTH|NOPERM|WRONGPASS|ERR max number of clients)/;
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|OOM|MISCONF|MOVED|ASK|NOREPLICAS|NOAUTH|NOPERM|WRONGPASS|ERR max number of clients)/;
 
-const unavailableErrors = /^(Command timed out|Connection is closed|Stream isn't writeable|Socket timeout)/;
+const unavailableErrors =
+  /^(Command timed out|Connection is closed|Stream isn't writeable|Socket timeout|Cluster isn't ready|Cluster is ended|None of startup nodes|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|READONLY )/;
 
 /** Undefined for a mistake of ours (wrong type, script error, a bug), which the caller has to throw on. */
 export function storeFailure(error: unknown): StoreFailure | undefined {

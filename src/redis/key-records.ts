@@ -1,5 +1,6 @@
 /** What lies in Redis about keys, as JSON, beside the tenant's record. */
-import type { KeyRecord } from '../core/principal.ts';
+import { type Allowance, noAllowance, noLimits } from '../core/limits.ts';
+import type { KeyRecord, TenantRecord } from '../core/principal.ts';
 
 /** One secret of a key, as the record knows it. A secret that no record names does not work. */
 export interface StoredSecret {
@@ -39,4 +40,17 @@ export function parseInvalidation(message: string): Invalidation | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function parseKey(text: string | null | undefined): StoredKey | undefined {
+  return text == null ? undefined : withAllowance<StoredKey>(JSON.parse(text));
+}
+
+export function parseTenant(text: string | null | undefined): TenantRecord | undefined {
+  return text == null ? undefined : withAllowance<TenantRecord>(JSON.parse(text));
+}
+
+/** Completes what an earlier release wrote, and keeps the fields of a newer one. */
+function withAllowance<Stored extends Allowance>(stored: Stored): Stored {
+  return { ...noAllowance, ...stored, limits: { ...noLimits, ...stored.limits } };
 }

@@ -1,7 +1,17 @@
-/** Keys and tenants as they lie in Redis. Each function is one step; what they mean together is decided above. */
+/**
+ * Keys and tenants as they lie in Redis. Each function is one step; what they mean together is decided above. A
+ * write of the truth is durable: a revocation that was answered must outlive the primary that took it.
+ */
 import type { TenantRecord } from '../core/principal.ts';
 import type { Answer, RedisClient, RedisConnection } from './connection.ts';
-import type { ForeignForm, Invalidation, SecretPointer, StoredKey } from './key-records.ts';
+import {
+  type ForeignForm,
+  type Invalidation,
+  parseKey,
+  parseTenant,
+  type SecretPointer,
+  type StoredKey,
+} from './key-records.ts';
 
 export interface FoundKey {
   readonly stored: StoredKey;
@@ -29,8 +39,18 @@ export interface KeyTable {
   claimSecret(digest: string, pointer: SecretPointer): Promise<Answer<SecretPointer | undefined>>;
   /** Enters a key that is about to be made into all that leads to it. */
   index(pointer: SecretPointer, createdAtMs: number): Promise<Answer<unknown>>;
-  /** False when the id is taken. */
-  createKey(stored: StoredKey, tenant: TenantRecord, createdAtMs: number): Promise<Answer<boolean>>;
+  /**
+   * False when the id is taken.
+   * @param requestsUsed counts against a quota of requests in total
+   */
+  createKey(
+    stored: StoredKey,
+    tenant: TenantRecord,
+    createdAtMs: number,
+    requestsUsed?: number,
+  ): Promise<Answer<boolean>>;
+  /** False when there is such a tenant already. */
+  createTenant(record: TenantRecord): Promise<Answer<boolean>>;
   /** False when the record is not at the revision before this one. */
   replaceKey(stored: StoredKey): Promise<Answer<boolean>>;
   replaceTenant(record: TenantRecord): Promise<Answer<boolean>>;
@@ -46,7 +66,7 @@ export interface KeyTable {
   addForeignForm(form: ForeignForm): Promise<Answer<unknown>>;
 }
 
-export function keyTable({ ask, keys }: RedisConnection): KeyTable {
+export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
   return {
     findBySecret: (digest) =>
       ask(async (client) => {
@@ -57,17 +77,17 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
           client.get(keys.key(pointer.tenant, pointer.key)),
           client.get(keys.tenant(pointer.tenant)),
         ]);
-        const stored = parsed<StoredKey>(record);
-        return stored && { stored, tenant: parsed<TenantRecord>(tenant), version: Number(version ?? 0) };
+        const stored = parseKey(record);
+        return stored && { stored, tenant: parseTenant(tenant), version: Number(version ?? 0) };
       }),
 
     findById: (keyId) =>
       ask(async (client) => {
         const tenant = await client.get(keys.owner(keyId));
-        return tenant === null ? undefined : parsed<StoredKey>(await client.get(keys.key(tenant, keyId)));
+        return tenant === null ? undefined : parseKey(await client.get(keys.key(tenant, keyId)));
       }),
 
-    findTenant: (name) => ask(async (client) => parsed<TenantRecord>(await client.get(keys.tenant(name)))),
+    findTenant: (name) => ask(async (client) => parseTenant(await client.get(keys.tenant(name)))),
 
     findTenantVersioned: (name) =>
       ask(async (client) => {
@@ -75,12 +95,14 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
           client.hget(keys.meta(name), 'version'),
           client.get(keys.tenant(name)),
         ]);
-        return { tenant: parsed<TenantRecord>(tenant), version: Number(version ?? 0) };
+        return { tenant: parseTenant(tenant), version: Number(version ?? 0) };
       }),
 
     claimSecret: (digest, pointer) =>
-      ask(async (client) =>
-        parsed<SecretPointer>(await client.set(keys.secret(digest), JSON.stringify(pointer), 'NX', 'GET')),
+      durable(
+        async (client) =>
+          parsed<SecretPointer>(await client.set(keys.secret(digest), JSON.stringify(pointer), 'NX', 'GET')),
+        keys.secret(digest),
       ),
 
     index: (pointer, createdAtMs) =>
@@ -92,34 +114,56 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
         ]),
       ),
 
-    createKey: (stored, tenant, createdAtMs) =>
-      ask(async (client) => {
-        const written = await client.createKey(
-          keys.key(stored.tenant, stored.id),
-          keys.tenant(stored.tenant),
-          keys.keysOf(stored.tenant),
-          JSON.stringify(stored),
-          JSON.stringify(tenant),
-          stored.id,
-          createdAtMs,
-          keys.invalidations(),
-          invalidation({ kind: 'key', tenant: stored.tenant, key: stored.id }),
-        );
-        return written === 1;
-      }),
+    createKey: (stored, tenant, createdAtMs, requestsUsed = 0) =>
+      durable(
+        async (client) => {
+          const written = await client.createKey(
+            keys.key(stored.tenant, stored.id),
+            keys.tenant(stored.tenant),
+            keys.keysOf(stored.tenant),
+            keys.account(stored.tenant, `key:${stored.id}`),
+            JSON.stringify(stored),
+            JSON.stringify(tenant),
+            stored.id,
+            createdAtMs,
+            keys.invalidations(),
+            invalidation({ kind: 'key', tenant: stored.tenant, key: stored.id }),
+            requestsUsed > 0 ? `0 ${requestsUsed} 0 0 0 0` : '',
+          );
+          return written === 1;
+        },
+        keys.key(stored.tenant, stored.id),
+      ),
+
+    createTenant: (record) =>
+      durable(async (client) => {
+        await client.zadd(keys.tenants(), 0, record.name);
+        const written = await client.set(keys.tenant(record.name), JSON.stringify(record), 'NX');
+        if (written === null) return false;
+        // Keys that a replica has from its environment may have been judged without the tenant.
+        await client.publish(keys.invalidations(), invalidation({ kind: 'tenant', tenant: record.name }));
+        return true;
+      }, keys.tenant(record.name)),
 
     replaceKey: (stored) =>
-      ask((client) =>
-        replace(client, keys.key(stored.tenant, stored.id), stored.tenant, stored, {
-          kind: 'key',
-          tenant: stored.tenant,
-          key: stored.id,
-        }),
+      durable(
+        (client) =>
+          replace(client, keys.key(stored.tenant, stored.id), stored.tenant, stored, {
+            kind: 'key',
+            tenant: stored.tenant,
+            key: stored.id,
+          }),
+        keys.key(stored.tenant, stored.id),
       ),
 
     replaceTenant: (record) =>
-      ask((client) =>
-        replace(client, keys.tenant(record.name), record.name, record, { kind: 'tenant', tenant: record.name }),
+      durable(
+        (client) =>
+          replace(client, keys.tenant(record.name), record.name, record, {
+            kind: 'tenant',
+            tenant: record.name,
+          }),
+        keys.tenant(record.name),
       ),
 
     expireSecrets: (digests, atMs) =>
@@ -140,9 +184,7 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
         const start = cursor === undefined ? '-' : `(${cursor}`;
         const names = await client.zrange(keys.tenants(), start, '+', 'BYLEX', 'LIMIT', 0, limit + 1);
         const records = await Promise.all(
-          names
-            .slice(0, limit)
-            .map(async (name) => parsed<TenantRecord>(await client.get(keys.tenant(name)))),
+          names.slice(0, limit).map(async (name) => parseTenant(await client.get(keys.tenant(name)))),
         );
         return { records: records.filter(isThere), nextCursor: nextCursor(names, limit) };
       }),
@@ -182,7 +224,7 @@ export function keyTable({ ask, keys }: RedisConnection): KeyTable {
     await Promise.all(
       [...byTenant].map(async ([tenant, group]) => {
         for (const text of await client.mget(group.map((pointer) => keys.key(tenant, pointer.key)))) {
-          const stored = parsed<StoredKey>(text);
+          const stored = parseKey(text);
           if (stored) found.set(stored.id, stored);
         }
       }),

@@ -50,9 +50,11 @@ export interface RedisKeys {
 
   /** sorted set of tenants with tickets, by when a replica last said so, in milliseconds. */
   activeTenants(): string;
+  /** string, set by the replica that sweeps; expires. */
+  sweeping(): string;
   /** hash of replica → JSON `ReplicaReport`; those that are silent are taken out. */
   replicas(): string;
-  /** string that nobody changes: when it is gone, so are the data. */
+  /** string, JSON `InstallationRecord`: when it is gone, so are the data. */
   installation(): string;
   /** hash of model → JSON of what was learned about its tokens and times. */
   learned(): string;
@@ -83,6 +85,7 @@ export function redisKeys(prefix: string): RedisKeys {
     settled: (tenant, replica) => `${root}:{${tenant}}:settled:${replica}`,
 
     activeTenants: () => `${root}:active`,
+    sweeping: () => `${root}:sweeping`,
     replicas: () => `${root}:replicas`,
     installation: () => `${root}:installation`,
     learned: () => `${root}:learned`,

@@ -13,12 +13,14 @@ declare module 'ioredis' {
       keyRecord: string,
       tenantRecord: string,
       keysOfTenant: string,
+      accountOfKey: string,
       keyJson: string,
       tenantJson: string,
       keyId: string,
       createdAtMs: number,
       channel: string,
       invalidation: string,
+      usedInAll: string,
     ): Result<number, Context>;
     replaceRecord(
       record: string,
@@ -32,22 +34,34 @@ declare module 'ioredis' {
     settle(root: string, ...batch: (string | number)[]): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
     sweep(root: string, countMax: number): Result<[number, number, number], Context>;
+    heartbeat(
+      replicas: string,
+      id: string,
+      report: string,
+      keptMs: number,
+    ): Result<[number, ...string[]], Context>;
+    swapText(key: string, before: string, after: string): Result<number, Context>;
   }
 }
 
 const scripts = [
-  { command: 'createKey', keys: 3, file: 'create-key' },
+  { command: 'createKey', keys: 4, file: 'create-key' },
   { command: 'replaceRecord', keys: 2, file: 'replace-record' },
   { command: 'admit', keys: 1, file: 'admit', shared: 'ticket' },
   { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
   { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
   { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
+  { command: 'heartbeat', keys: 1, file: 'heartbeat' },
+  { command: 'swapText', keys: 1, file: 'swap-text' },
 ] as const satisfies readonly { command: string; keys: number; file: string; shared?: string }[];
 
 /** @param adapt for tests: changes the text of a script, such as where its clock comes from */
 export function defineScripts(client: Redis | Cluster, adapt: (lua: string) => string = (lua) => lua): void {
   for (const { command, keys, file, ...rest } of scripts) {
-    client.defineCommand(command, { numberOfKeys: keys, lua: adapt(scriptText(file, 'shared' in rest ? rest.shared : undefined)) });
+    client.defineCommand(command, {
+      numberOfKeys: keys,
+      lua: adapt(scriptText(file, 'shared' in rest ? rest.shared : undefined)),
+    });
   }
 }
 
@@ -55,8 +69,8 @@ export function defineScripts(client: Redis | Cluster, adapt: (lua: string) => s
 function scriptText(file: string, shared: string | undefined): string {
   const own = luaFile(file);
   if (shared === undefined) return own;
-  const [, flags = '', body = ''] = /^(#![^\n]*\n)?([^]*)$/.exec(own) ?? [];
-  return `${flags}${luaFile(shared)}\n${body}`;
+  const bodyAt = own.startsWith('#!') ? own.indexOf('\n') + 1 : 0;
+  return `${own.slice(0, bodyAt)}${luaFile(shared)}\n${own.slice(bodyAt)}`;
 }
 
 function luaFile(name: string): string {

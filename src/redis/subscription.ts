@@ -1,5 +1,6 @@
-/** Listening to one channel, on a connection of its own that comes back by itself. */
+/** Listening to one channel, on a connection of its own that is opened anew whenever it is lost. */
 import type { Redis } from 'ioredis';
+import { reconnectDelayMs } from './options.ts';
 
 /** Finds a connection that is dead without having said so; messages would go missing on it. */
 const PING_EVERY_MS = 1_000;
@@ -14,25 +15,52 @@ export interface Subscription {
   close(): void;
 }
 
-export function subscribe(client: Redis, channel: string, subscriber: Subscriber): Subscription {
-  const reconnect = () => {
-    if (client.status === 'ready') client.disconnect(true);
+export interface RenewableSubscription extends Subscription {
+  /** Opens another connection: this one may belong to a server of which nobody hears any more. */
+  renew(): void;
+}
+
+/**
+ * @param open  gives a client that has not connected yet and does not reconnect: after a failover the next one
+ *              may belong to another server
+ */
+export function subscribe(open: () => Redis, channel: string, subscriber: Subscriber): RenewableSubscription {
+  let closed = false;
+  let failures = 0;
+  let client: Redis | undefined;
+  let reopening: NodeJS.Timeout | undefined;
+
+  const begin = () => {
+    const current = open();
+    const giveUp = () => current.disconnect();
+    const pinging = setInterval(() => {
+      if (current.status === 'ready') current.ping().catch(giveUp);
+    }, PING_EVERY_MS).unref();
+    client = current;
+    current.on('ready', () => {
+      current.subscribe(channel).then(() => {
+        failures = 0;
+        subscriber.subscribed();
+      }, giveUp);
+    });
+    current.on('message', (_channel: string, message: string) => subscriber.received(message));
+    // The connection for commands reports the state of the same server.
+    current.on('error', () => undefined);
+    current.once('end', () => {
+      clearInterval(pinging);
+      failures += 1;
+      if (!closed) reopening = setTimeout(begin, reconnectDelayMs(failures)).unref();
+    });
+    current.connect().catch(() => undefined); // `end` follows
   };
-  client.on('ready', () => {
-    client.subscribe(channel).then(() => subscriber.subscribed(), reconnect);
-  });
-  client.on('message', (_channel: string, message: string) => subscriber.received(message));
-  // The connection for commands reports the state of the same server.
-  client.on('error', () => undefined);
-  const timer = setInterval(() => {
-    if (client.status === 'ready') client.ping().catch(reconnect);
-  }, PING_EVERY_MS).unref();
-  client.connect().catch(() => undefined); // it goes on trying
+  begin();
 
   return {
+    renew: () => client?.disconnect(),
     close() {
-      clearInterval(timer);
-      client.disconnect();
+      closed = true;
+      clearTimeout(reopening);
+      client?.disconnect();
     },
   };
 }

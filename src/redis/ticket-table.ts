@@ -67,7 +67,8 @@ export interface Admitted {
   /** Redis' clock. */
   readonly nowMs: number;
   readonly verdicts: readonly TicketVerdict[];
-  readonly states: ReadonlyMap<Scope, ScopeState>;
+  /** By name of the scope. */
+  readonly states: ReadonlyMap<string, ScopeState>;
 }
 
 export interface TicketClosing {
@@ -114,44 +115,56 @@ export function ticketTable({ ask, keys }: RedisConnection): TicketTable {
     admit: (tenant, version, leaseMs, requests) =>
       ask(async (client) => {
         const scopes = distinctScopes(requests);
-        const reply = await client.admit(keys.root(tenant), ...admitArguments(version, leaseMs, scopes, requests));
+        const reply = await client.admit(
+          keys.root(tenant),
+          ...admitArguments(version, leaseMs, scopes, requests),
+        );
         return reply[0] === -1 ? ('stale' as const) : readAdmitted(reply, scopes, requests.length);
-      }),
+      }, 'admit'),
 
     settle: (tenant, batch, closings) =>
       ask(async (client) => {
         const reply = await client.settle(keys.root(tenant), ...settleArguments(batch, closings));
         if (reply[0] === -1) return 'repeated' as const;
         return reply.map((state) => FOUND[state] as FoundTicket);
-      }),
+      }, 'settle'),
 
     renew: (tenant, leaseMs, tickets) =>
-      ask(async (client) => (await client.renew(keys.root(tenant), leaseMs, ...tickets))[1]),
+      ask(async (client) => (await client.renew(keys.root(tenant), leaseMs, ...tickets))[1], 'renew'),
 
     sweep: (tenant, countMax) =>
       ask(async (client) => {
         const [expired, forgotten, left] = await client.sweep(keys.root(tenant), countMax);
         return { expired, forgotten, left };
-      }),
+      }, 'sweep'),
   };
 }
 
-function distinctScopes(requests: readonly TicketRequest[]): readonly Scope[] {
-  const distinct: Scope[] = [];
+/** Calls of one version have the same limits under the same name. */
+function distinctScopes(requests: readonly TicketRequest[]): ReadonlyMap<string, NumberedScope> {
+  const distinct = new Map<string, NumberedScope>();
   for (const { scopes } of requests) {
-    for (const scope of scopes) if (scope && !distinct.includes(scope)) distinct.push(scope);
+    for (const scope of scopes) {
+      if (scope && !distinct.has(scope.name)) distinct.set(scope.name, { scope, number: distinct.size + 1 });
+    }
   }
   return distinct;
+}
+
+interface NumberedScope {
+  readonly scope: Scope;
+  readonly number: number;
 }
 
 function admitArguments(
   version: number,
   leaseMs: number,
-  scopes: readonly Scope[],
+  scopes: ReadonlyMap<string, NumberedScope>,
   requests: readonly TicketRequest[],
 ): (string | number)[] {
-  const list: (string | number)[] = [version, leaseMs, scopes.length];
-  for (const { name, requests: calls, tokens, slots, quotas } of scopes) {
+  const list: (string | number)[] = [version, leaseMs, scopes.size];
+  for (const { scope } of scopes.values()) {
+    const { name, requests: calls, tokens, slots, quotas } = scope;
     list.push(name, calls.perMinute ?? '', calls.burst ?? '', tokens.perMinute ?? '', tokens.burst ?? '');
     list.push(slots ?? '', quotas.length);
     for (const { period, max } of quotas) {
@@ -162,22 +175,26 @@ function admitArguments(
   list.push(requests.length);
   for (const { ticket, keyId, model, scopes: own, parts, charge } of requests) {
     list.push(ticket, keyId, model);
-    for (const scope of own) list.push(scope ? scopes.indexOf(scope) + 1 : 0);
+    for (const scope of own) list.push(scope ? (scopes.get(scope.name)?.number ?? 0) : 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
     list.push(charge.inputTokens, charge.outputTokens, charge.images, charge.gpuMs, charge.costNano);
   }
   return list;
 }
 
-function readAdmitted(reply: readonly number[], scopes: readonly Scope[], count: number): Admitted {
+function readAdmitted(
+  reply: readonly number[],
+  scopes: ReadonlyMap<string, NumberedScope>,
+  count: number,
+): Admitted {
   let at = 0;
   const next = () => reply[at++] as number;
   const nowMs = next();
   const verdicts: TicketVerdict[] = [];
   for (let index = 0; index < count; index += 1) verdicts.push({ code: next(), waitMs: next() });
-  const states = new Map<Scope, ScopeState>();
-  for (const scope of scopes) {
-    states.set(scope, {
+  const states = new Map<string, ScopeState>();
+  for (const { scope } of scopes.values()) {
+    states.set(scope.name, {
       requestsLeft: next(),
       requestsFullInMs: next(),
       tokensLeft: next(),
@@ -193,7 +210,13 @@ function settleArguments(
   batch: { readonly replica: string; readonly number: number; readonly callsKept: number },
   closings: readonly TicketClosing[],
 ): (string | number)[] {
-  const list: (string | number)[] = [batch.replica, batch.number, batch.callsKept, MARKER_KEPT_MS, closings.length];
+  const list: (string | number)[] = [
+    batch.replica,
+    batch.number,
+    batch.callsKept,
+    MARKER_KEPT_MS,
+    closings.length,
+  ];
   for (const closing of closings) {
     const { ticket, keyId, model, settlement } = closing;
     list.push(ticket, keyId, model);
@@ -202,7 +225,15 @@ function settleArguments(
       continue;
     }
     const { spent, cachedTokens, status, durationMs } = settlement;
-    list.push(0, spent.requests, spent.inputTokens, spent.outputTokens, spent.images, spent.gpuMs, spent.costNano);
+    list.push(
+      0,
+      spent.requests,
+      spent.inputTokens,
+      spent.outputTokens,
+      spent.images,
+      spent.gpuMs,
+      spent.costNano,
+    );
     list.push(cachedTokens, status >= 400 ? 1 : 0, durationMs);
     list.push(batch.callsKept > 0 ? callLine(closing, settlement) : '');
   }

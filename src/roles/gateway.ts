@@ -4,10 +4,13 @@ import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
 import type { Readiness } from '../admin/probes.ts';
+import { AssembledAdmission } from '../admission/assemble.ts';
 import { createAuthenticator } from '../admission/authenticate.ts';
 import { createKeyStore } from '../admission/keys/key-store.ts';
+import { createUsageReader } from '../admission/usage/usage-reader.ts';
 import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
+import { priceList } from '../config/prices.ts';
 import type { Config } from '../config/schema.ts';
 import { createPublicApp } from '../http/app.ts';
 import { Exchanges } from '../http/exchange.ts';
@@ -35,6 +38,9 @@ export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   endInOrder({ drain: () => gateway.stop() });
 }
 
+/** What the last calls have cost goes to Redis before the process leaves. */
+const SETTLE_LIMIT_MS = 2_000;
+
 class Gateway {
   readonly #config: Config;
   readonly #log: Log;
@@ -45,6 +51,7 @@ class Gateway {
   readonly #metrics: Metrics;
   readonly #observer: CallObserver;
   readonly #authenticator: ReturnType<typeof createAuthenticator>;
+  readonly #limits: AssembledAdmission;
   readonly #publicApp: FastifyInstance;
   readonly #adminApp: FastifyInstance;
 
@@ -54,19 +61,37 @@ class Gateway {
     this.#log = log;
     this.#models = new Models(config);
     this.#prober = new Prober(this.#models);
-    this.#redis = connectRedis(config.redis, logger);
+    this.#redis = connectRedis(config.redis, logger, {
+      onCommand: (kind, seconds, outcome) => this.#metrics.redisAsked(kind, seconds, outcome),
+    });
+    const keys = createKeyStore({ redis: this.#redis, config, now: Date.now });
     this.#metrics = new Metrics({
       requestsInFlight: () => this.#exchanges.size,
       streamsOpen: () => this.#exchanges.streams,
       redisUp: () => this.#redis.state() === 'ok',
       draining: () => this.#exchanges.draining,
+      ticketsOpen: () => this.#limits.openTickets,
+      settlementsWaiting: () => this.#limits.backlog,
+      replicas: () => this.#limits.replicas.alive(),
+      installationLost: () => this.#limits.installation.isLost(),
       upstreams: () => this.#upstreamReadings(),
+    });
+    this.#limits = new AssembledAdmission({
+      config,
+      version: packageJson.version,
+      redis: this.#redis,
+      keys,
+      models: () => this.#models.list().map(({ name }) => name),
+      inFlight: () => this.#inFlight(),
+      observer: this.#metrics,
+      log: logger,
     });
     this.#observer = new CallObserver(log, this.#metrics);
     this.#authenticator = createAuthenticator({
       redis: this.#redis,
       config,
       log: logger,
+      isTrusted: () => this.#limits.installation.isTrusted(),
       onLookup: (outcome) => this.#metrics.keyLookup(outcome),
     });
     this.#publicApp = createPublicApp({
@@ -75,6 +100,12 @@ class Gateway {
       models: this.#models,
       exchanges: this.#exchanges,
       authenticator: this.#authenticator,
+      admission: this.#limits.admission,
+      estimator: this.#limits.estimator,
+      pricesOf: priceList(config),
+      settlementFailed: ({ message, stack }) =>
+        logger.error({ cause: message, stack }, 'a call cannot be settled'),
+      usage: createUsageReader({ redis: this.#redis, now: Date.now }),
       redis: this.#redis.state,
       observe: ({ call }, finished, endedAtMs) => this.#observer.observe(call, finished, endedAtMs),
       untrustedForward: once((address) =>
@@ -86,7 +117,7 @@ class Gateway {
     });
     this.#adminApp = createAdminApp({
       token: config.admin.token,
-      keys: createKeyStore({ redis: this.#redis, config, now: Date.now }),
+      keys,
       log: logger,
       readiness: () => this.#readiness(),
       metrics: () => this.#metrics.text(),
@@ -97,6 +128,7 @@ class Gateway {
   async start(sharesPort: boolean): Promise<void> {
     const { listen, admin } = this.#config;
     this.#authenticator.start();
+    this.#limits.start();
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
     // A balancer asks /ready; until Redis and the servers have been looked at it says 503, so nothing waits here.
     await Promise.race([this.#prober.start(), this.#redis.reached()]);
@@ -120,6 +152,7 @@ class Gateway {
     });
     this.#prober.stop();
     this.#authenticator.stop();
+    await this.#limits.stop(SETTLE_LIMIT_MS);
     await this.#models.close();
     this.#redis.close();
     this.#observer.flush();
@@ -141,9 +174,20 @@ class Gateway {
     };
   }
 
+  #inFlight(): Record<string, number> {
+    const { replicas } = this.#limits;
+    const nowMs = performance.now();
+    const counts: Record<string, number> = {};
+    for (const { name, load } of this.#models.upstreams.values()) {
+      load.setOthers(replicas.inFlightOfOthers(name), nowMs);
+      counts[name] = load.inFlight;
+    }
+    return counts;
+  }
+
   *#upstreamReadings() {
-    for (const { name, health, inFlight } of this.#models.upstreams.values()) {
-      yield { name, healthy: health === 'healthy', inFlight };
+    for (const { name, health, load } of this.#models.upstreams.values()) {
+      yield { name, healthy: health === 'healthy', inFlight: load.inFlight };
     }
   }
 
@@ -152,7 +196,7 @@ class Gateway {
       name: upstream.name,
       url: upstream.origin + upstream.basePath,
       status: upstream.health,
-      in_flight: upstream.inFlight,
+      in_flight: upstream.load.inFlight,
       models: this.#models.list().flatMap((model) => (model.pool.includes(upstream) ? [model.name] : [])),
     }));
   }

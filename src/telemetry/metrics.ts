@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Call, Outcome } from '../core/call.ts';
 import type { Usage } from '../core/usage.ts';
+import { Tally } from './tally.ts';
 
 // Buckets of OpenTelemetry's GenAI conventions.
 const DURATION_SECONDS = [
@@ -17,6 +18,10 @@ export interface Readings {
   streamsOpen(): number;
   redisUp(): boolean;
   draining(): boolean;
+  ticketsOpen(): number;
+  settlementsWaiting(): number;
+  replicas(): number;
+  installationLost(): boolean;
   /** By name. */
   upstreams(): Iterable<{ readonly name: string; readonly healthy: boolean; readonly inFlight: number }>;
 }
@@ -87,7 +92,43 @@ export class Metrics {
     'upstream',
   ]);
   /** Do keys come from memory, as they should? */
-  readonly #keyLookups = new Map<string, number>();
+  readonly #keyLookups = new Tally();
+  /** Who is turned away, by which limit, and is it Redis that decides? The two in one, a space between them. */
+  readonly #admissions = new Tally();
+  /** Does every ticket find its way back? Anything but `open` has a story. */
+  readonly #settlements = new Tally();
+  /** Do replicas die with calls in their hands? */
+  readonly #ticketsLost = this.#counter(
+    'sluice_tickets_lost_total',
+    'Tickets whose lease has run out because their holder died; their reservation was booked.',
+    [],
+  );
+  /** Do replicas freeze, or lose Redis, for longer than a lease? */
+  readonly #slotsRetaken = this.#counter(
+    'sluice_slots_retaken_total',
+    'Slots that were taken again after their lease had run out, above the limit if need be.',
+    [],
+  );
+  /** Is usage being lost? */
+  readonly #settlementsDropped = this.#counter(
+    'sluice_settlements_dropped_total',
+    'Settlements that were given up because Redis was away for too long.',
+    [],
+  );
+  /** Are reservations right? */
+  readonly #estimateErrors = this.#histogram(
+    'sluice_estimate_ratio',
+    'Tokens as the GPU server counted them, divided by the estimate.',
+    ['model', 'kind'],
+    [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10],
+  );
+  /** Is Redis slow? */
+  readonly #redisCommands = this.#histogram(
+    'sluice_redis_command_seconds',
+    'From putting a question to Redis to its answer, or to giving up.',
+    ['kind', 'outcome'],
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
+  );
 
   constructor(readings: Readings) {
     collectDefaultMetrics({ register: this.registry });
@@ -103,13 +144,66 @@ export class Metrics {
     this.#gauge('sluice_draining', '1 once the replica has been told to end.', () =>
       Number(readings.draining()),
     );
+    this.#gauge('sluice_tickets_open', 'Calls that hold a ticket.', readings.ticketsOpen);
+    this.#gauge(
+      'sluice_settlements_waiting',
+      'Settlements that Redis has not confirmed.',
+      readings.settlementsWaiting,
+    );
+    this.#gauge('sluice_replicas', 'Replicas seen alive, this one among them.', readings.replicas);
+    this.#gauge(
+      'sluice_installation_lost',
+      '1 while Redis does not hold the data that this cluster has worked with.',
+      () => Number(readings.installationLost()),
+    );
     this.#upstreamGauges(readings);
-    this.#keyLookupCounter();
+    this.#tallied(
+      'sluice_key_lookups_total',
+      'Keys checked, by where the answer came from.',
+      this.#keyLookups,
+      ['outcome'],
+    );
+    this.#tallied('sluice_admissions_total', 'Decisions on calls.', this.#admissions, ['outcome', 'limit']);
+    this.#tallied(
+      'sluice_settlements_total',
+      'Tickets closed, by the state they were found in.',
+      this.#settlements,
+      ['found'],
+    );
   }
 
   /** Comes with every call: counted here, and handed over when Prometheus asks. */
   keyLookup(outcome: string): void {
-    this.#keyLookups.set(outcome, (this.#keyLookups.get(outcome) ?? 0) + 1);
+    this.#keyLookups.count(outcome);
+  }
+
+  /** Likewise. @param limit the one that refused, or empty */
+  admissionDecided(outcome: string, limit: string): void {
+    this.#admissions.count(limit === '' ? `${outcome} none` : `${outcome} ${limit}`);
+  }
+
+  ticketsSettled(found: readonly string[]): void {
+    for (const state of found) this.#settlements.count(state);
+  }
+
+  ticketsLost(count: number): void {
+    this.#ticketsLost.inc(count);
+  }
+
+  slotsRetaken(count: number): void {
+    this.#slotsRetaken.inc(count);
+  }
+
+  settlementsDropped(count: number): void {
+    this.#settlementsDropped.inc(count);
+  }
+
+  estimateErred(model: string, kind: string, ratio: number): void {
+    this.#estimateErrors.observe({ model, kind }, ratio);
+  }
+
+  redisAsked(kind: string, seconds: number, outcome: string): void {
+    this.#redisCommands.observe({ kind, outcome }, seconds);
   }
 
   /** Takes over a batch of ended calls. */
@@ -174,16 +268,18 @@ export class Metrics {
     });
   }
 
-  #keyLookupCounter(): void {
-    const counted = this.#keyLookups;
+  /** @param labelNames of the words that a tally is kept by, in their order */
+  #tallied(name: string, help: string, tally: Tally, labelNames: string[]): void {
     new Counter({
-      name: 'sluice_key_lookups_total',
-      help: 'Keys checked, by where the answer came from.',
-      labelNames: ['outcome'],
+      name,
+      help,
+      labelNames,
       registers: [this.registry],
       collect() {
-        for (const [outcome, count] of counted) this.inc({ outcome }, count);
-        counted.clear();
+        for (const [words, count] of tally.take()) {
+          const values = words.split(' ');
+          this.inc(Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ''])), count);
+        }
       },
     });
   }

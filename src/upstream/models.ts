@@ -27,8 +27,8 @@ export class Models {
     this.#defaultName = config.default_model;
     this.upstreams = new Map(
       config.upstreams.map((one) => {
-        const { name, url, api_key: apiKey, discover } = one;
-        return [name, new Upstream({ name, url, apiKey, discover })];
+        const { name, url, api_key: apiKey, discover, gpus } = one;
+        return [name, new Upstream({ name, url, apiKey, discover, gpus })];
       }),
     );
     this.#configured = config.models.map((model) => this.#fromConfig(model));

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { Call } from '../core/call.ts';
+import type { Call, CallEnd } from '../core/call.ts';
 import { errorBody, type Refusal } from '../core/errors.ts';
 import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
 import { JsonAnswer } from './json-answer.ts';
@@ -20,6 +20,8 @@ export interface Caller {
   head(status: number, contentType: string, contentLength: number | undefined): void;
   /** Nothing has been sent yet: the whole answer is this error. */
   refuse(refused: Refusal): void;
+  /** The GPU server has no more to do with the call, although bytes may still be on their way to the caller. */
+  ended(how: CallEnd): void;
 }
 
 export interface Forwarding {
@@ -65,6 +67,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #state: 'waiting' | 'relaying' | 'collecting_error' | 'over' = 'waiting';
   #inFlight = false;
+  #loadArea = 0;
   #turnBytes = 0;
 
   #status = 0;
@@ -109,7 +112,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#call.attempts += 1;
     if (!this.#inFlight) {
       this.#inFlight = true;
-      upstream.inFlight += 1;
+      this.#loadArea = upstream.load.begin(this.#call.forwardedAtMs);
     }
     this.#connections().dispatch(
       {
@@ -283,6 +286,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#over();
     this.#outlet.end(bytes);
     this.#call.bytesOut = this.#outlet.bytes;
+    this.#forwarding.caller.ended('finished');
   }
 
   #onExpired(what: Expired): void {
@@ -296,6 +300,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#state === 'over') return;
     this.#over();
     this.#abort('the caller has left');
+    this.#forwarding.caller.ended('client_gone');
   }
 
   #failFor(cause: Cause, detail?: string): void {
@@ -303,9 +308,15 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #fail(refused: Refusal): void {
+    const { caller } = this.#forwarding;
     this.#over();
     this.#abort(refused.message);
-    if (!this.#outlet.begun) return this.#forwarding.caller.refuse(refused);
+    if (this.#outlet.begun) this.#breakOff(refused);
+    else caller.refuse(refused);
+    caller.ended('failed');
+  }
+
+  #breakOff(refused: Refusal): void {
     this.#call.refusal = refused;
     this.#call.broken = true;
     // Without `[DONE]`. A JSON answer can only be cut, so that its length tells that it is not whole.
@@ -330,8 +341,11 @@ export class Relay implements Dispatcher.DispatchHandler {
   #serverDone(): void {
     if (!this.#inFlight) return;
     this.#inFlight = false;
-    this.#forwarding.upstream.inFlight -= 1;
-    this.#call.upstreamEndedAtMs = performance.now();
+    const { load, gpus } = this.#forwarding.upstream;
+    const nowMs = performance.now();
+    const beganAtMs = this.#call.forwardedAtMs;
+    this.#call.upstreamEndedAtMs = nowMs;
+    this.#call.gpuMs = ((nowMs - beganAtMs) * gpus) / load.end(this.#loadArea, beganAtMs, nowMs);
   }
 }
 

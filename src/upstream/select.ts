@@ -5,7 +5,7 @@ export function select(pool: readonly Upstream[]): Upstream | undefined {
   const healthy = pool.filter((upstream) => upstream.health === 'healthy');
   let chosen: Upstream | undefined;
   for (const upstream of healthy.length > 0 ? healthy : pool) {
-    if (!chosen || upstream.inFlight < chosen.inFlight) chosen = upstream;
+    if (!chosen || upstream.load.inFlight < chosen.load.inFlight) chosen = upstream;
   }
   return chosen;
 }

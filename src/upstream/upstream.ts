@@ -1,4 +1,5 @@
 import { buildConnector, errors, Pool } from 'undici';
+import { Load } from './load.ts';
 import { Watch } from './watchdog.ts';
 
 /** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
@@ -9,6 +10,8 @@ interface UpstreamOptions {
   readonly url: string;
   readonly apiKey: string | undefined;
   readonly discover: boolean;
+  /** That it runs on. */
+  readonly gpus: number;
 }
 
 /** uvicorn closes idle connections after 5 s: leave before it does, or a request meets a closed one. */
@@ -25,8 +28,9 @@ export class Upstream {
   /** As listed by a server that is asked for its models. */
   discovered: ReadonlyMap<string, number | undefined> = new Map();
   health: Health = 'unreachable';
-  /** Calls that this replica has sent to it and that have not ended. */
-  inFlight = 0;
+  /** The calls that have been sent to it and have not ended. */
+  readonly load = new Load();
+  readonly gpus: number;
   /** Over the time limits of those calls. */
   readonly watch = new Watch();
 
@@ -34,13 +38,14 @@ export class Upstream {
   readonly #pools = new Map<number, Pool>();
   readonly #freshPools = new Map<number, Pool>();
 
-  constructor({ name, url, apiKey, discover }: UpstreamOptions) {
+  constructor({ name, url, apiKey, discover, gpus }: UpstreamOptions) {
     const { origin, pathname } = new URL(url);
     this.name = name;
     this.origin = origin;
     this.basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
     this.apiKey = apiKey;
     this.discover = discover;
+    this.gpus = gpus;
   }
 
   /** Header names and values in turn, as the client takes them. */

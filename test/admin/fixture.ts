@@ -2,7 +2,7 @@
 
 import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
 import { createKeyStore } from '../../src/admission/keys/key-store.ts';
-import { configSchema } from '../../src/config/schema.ts';
+import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -41,11 +41,16 @@ const COMMAND_TIMEOUT_MS = 5_000;
 export async function startAdmin(
   changes: Partial<AdminDependencies> = {},
   command_timeout_ms = COMMAND_TIMEOUT_MS,
+  defaults: ConfigInput['defaults'] = {},
 ): Promise<AdminFixture> {
   const redis = await startRedis();
   const lines: Record<string, unknown>[] = [];
   const log = createLogger('debug', {}, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const config = configSchema.parse({ secret: SECRET, redis: { url: redis.url, command_timeout_ms } });
+  const config = configSchema.parse({
+    secret: SECRET,
+    redis: { url: redis.url, command_timeout_ms },
+    defaults,
+  });
   const connection = connectRedis(config.redis, log);
   await connection.reached();
   const app = createAdminApp({

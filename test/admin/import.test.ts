@@ -26,7 +26,7 @@ test('2,000 keys in NDJSON: good rows go in, bad ones are named by line, and no 
   lines[9] = '{"key": "nd-broken';
   lines[99] = '["nd-no-object"]';
   lines[499] = JSON.stringify({ key: 'other-000000000', tenant: 'a', name: 'b' });
-  lines[500] = JSON.stringify({ key: keyOf('nd-', 500), tenant: 'a', name: 'b', rate_limit: 10 });
+  lines[500] = JSON.stringify({ key: keyOf('nd-', 500), tenant: 'a', name: 'b', rate_limit: 0 });
   lines[1_000] = '';
   lines[1_999] = JSON.stringify({ key: keyOf('nd-', 1_999), tenant: 'a b', name: 'b' });
 
@@ -41,7 +41,7 @@ test('2,000 keys in NDJSON: good rows go in, bad ones are named by line, and no 
     [10, 100, 500, 501, 2_000],
   );
   for (const { reason } of body.failures) assert.equal(typeof reason, 'string');
-  assert.match(body.failures[3].reason, /rate_limit is not supported yet/);
+  assert.match(body.failures[3].reason, /rate_limit must be a whole number from 1/);
   for (const secret of ['nd-broken', 'nd-no-object', 'other-0', 'nd-0'])
     assert.ok(!text.includes(secret), secret);
 
@@ -52,11 +52,11 @@ test('2,000 keys in NDJSON: good rows go in, bad ones are named by line, and no 
 test('2,000 keys in CSV with every column of the old system', async () => {
   const header = 'key,tenant,name,rate_limit,total_quota,used_quota,created_at,expires_at,is_active';
   const lines = Array.from({ length: ROWS }, (_, index) => {
-    return `${keyOf('csv-', index)},${index > 0 ? 'csv' : 'csv-old'},"user, ${index}",,,,2024-05-01 10:00:00,2099-01-01T00:00:00Z,${index > 0}`;
+    return `${keyOf('csv-', index)},${index > 0 ? 'csv' : 'csv-old'},"user, ${index}",100,5000,${index},2024-05-01 10:00:00,2099-01-01T00:00:00Z,${index > 0}`;
   });
   lines[4] = `${keyOf('csv-', 4)},csv,two\tfields`;
   lines[5] = `"${keyOf('csv-', 5)}"x,csv,n,,,,,,`;
-  lines[6] = `${keyOf('csv-', 6)},csv,n,100,,,,,`;
+  lines[6] = `${keyOf('csv-', 6)},csv,n,0,,,,,`;
   lines[7] = `${keyOf('csv-', 7)},csv,n,,,,,next year,`;
   const text = `\ufeff${header}\r\n${lines.join('\r\n')}\r\n`;
 
@@ -74,6 +74,7 @@ test('2,000 keys in CSV with every column of the old system', async () => {
     [first.status, first.origin, first.created_at, first.expires_at],
     ['disabled', 'imported', '2024-05-01T10:00:00.000Z', '2099-01-01T00:00:00.000Z'],
   );
+  assert.deepEqual([first.limits.requests_per_minute, first.quotas[0].requests], [100, 5_000]);
 });
 
 test('JSON carries its form in the body; rows are counted from 1', async () => {

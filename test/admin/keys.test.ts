@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { noAllowance } from '../../src/core/limits.ts';
 import { type AdminFixture, startAdmin } from './fixture.ts';
 
 let admin: AdminFixture;
@@ -29,6 +30,7 @@ test('a new key is shown once: in the answer that made it', async () => {
     name: 'web',
     status: 'active',
     origin: 'generated',
+    ...noAllowance,
     models: ['a', 'b/c'],
     expires_at: '2099-01-31T10:00:00.000Z',
     rotated_at: null,

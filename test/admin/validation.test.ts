@@ -14,7 +14,7 @@ after(() => admin.stop());
 const valid = { tenant: 'acme', name: 'web' };
 
 test('what is not built is refused and named, never ignored', async () => {
-  for (const field of ['limits', 'quotas', 'allowed_ips', 'rate_limit', 'requests_per_minute', 'x']) {
+  for (const field of ['allowed_ips', 'rate_limit', 'total_quota', 'requests_per_minute', 'x']) {
     const { status, body } = await admin.call('POST', '/admin/v1/keys', {
       json: { ...valid, [field]: null },
     });
@@ -22,7 +22,7 @@ test('what is not built is refused and named, never ignored', async () => {
     assert.equal(body.error.code, 'unsupported_parameter');
     assert.equal(body.error.param, field);
   }
-  const { body } = await admin.call('POST', '/admin/v1/keys', { json: { ...valid, limits: {} } });
+  const { body } = await admin.call('POST', '/admin/v1/keys', { json: { ...valid, allowed_ips: [] } });
   assert.match(body.error.message, /not supported yet/);
 });
 
@@ -38,7 +38,15 @@ test('a wrong field is named, with what it should be', async () => {
     [{ ...valid, name: 'x'.repeat(129) }, 'invalid_value', 'name'],
     [{ ...valid, models: [] }, 'invalid_value', 'models'],
     [{ ...valid, models: 'a' }, 'invalid_value', 'models'],
-    [{ ...valid, models: { a: {} } }, 'invalid_value', 'models'],
+    [{ ...valid, models: {} }, 'invalid_value', 'models'],
+    [{ ...valid, models: { 'a b': { x: 1 } } }, 'invalid_value', 'models'],
+    [{ ...valid, models: { ['x'.repeat(129)]: 7 } }, 'invalid_value', 'models'],
+    [
+      { ...valid, models: { a: { requests_per_minute: 0 } } },
+      'invalid_value',
+      'models.a.requests_per_minute',
+    ],
+    [{ ...valid, models: { a: { quota: 1 } } }, 'unsupported_parameter', 'models.a.quota'],
     [{ ...valid, models: ['a', 7] }, 'invalid_value', 'models[1]'],
     [{ ...valid, expires_at: 'tomorrow' }, 'invalid_value', 'expires_at'],
     [{ ...valid, expires_at: 1_900_000_000 }, 'invalid_value', 'expires_at'],
@@ -53,6 +61,74 @@ test('a wrong field is named, with what it should be', async () => {
     );
     assert.equal(body.error.type, 'invalid_request_error');
   }
+});
+
+test('limits and quotas outside their bounds are refused, and the place is named', async () => {
+  const most = 9_007_199_254_740;
+  const wrong: [object, string, RegExp?][] = [
+    [{ limits: null }, 'limits'],
+    [{ limits: [] }, 'limits'],
+    [{ limits: { requests_per_minute: 0 } }, 'limits.requests_per_minute', /1 to 1000000000/],
+    [{ limits: { requests_per_minute: 1.5 } }, 'limits.requests_per_minute'],
+    [{ limits: { requests_per_minute: '5' } }, 'limits.requests_per_minute'],
+    [{ limits: { requests_per_minute: 1e9 + 1 } }, 'limits.requests_per_minute'],
+    [{ limits: { tokens_per_minute: 1e12 + 1 } }, 'limits.tokens_per_minute'],
+    [{ limits: { max_concurrent: 0 } }, 'limits.max_concurrent', /1 to 1000000;/],
+    [{ limits: { burst_requests: 5 } }, 'limits.burst_requests', /must come with requests_per_minute/],
+    [{ limits: { burst_tokens: 5, tokens_per_minute: null } }, 'limits.burst_tokens'],
+    [{ limits: { requests_per_minute: 5, burst_requests: 0 } }, 'limits.burst_requests'],
+    [{ quotas: {} }, 'quotas'],
+    [{ quotas: [{ period: 'week', requests: 1 }] }, 'quotas[0].period', /minute, hour, day, month, total/],
+    [{ quotas: [{ period: 'day' }] }, 'quotas[0]', /at least one of requests/],
+    [{ quotas: [{ period: 'day', tokens: null }] }, 'quotas[0]'],
+    [{ quotas: [{ period: 'day', requests: -1 }] }, 'quotas[0].requests'],
+    [{ quotas: [{ period: 'day', requests: most + 1 }] }, 'quotas[0].requests'],
+    [{ quotas: [{ period: 'day', images: 0.5 }] }, 'quotas[0].images'],
+    [{ quotas: [{ period: 'day', gpu_seconds: 0.0001 }] }, 'quotas[0].gpu_seconds', /at most 3 decimals/],
+    [{ quotas: [{ period: 'day', cost_usd: 1e9 + 1 }] }, 'quotas[0].cost_usd'],
+    [{ quotas: [{ period: 'day', cost_usd: 0.0000001 }] }, 'quotas[0].cost_usd', /at most 6 decimals/],
+    [
+      {
+        quotas: [
+          { period: 'day', requests: 1 },
+          { period: 'day', tokens: 1 },
+        ],
+      },
+      'quotas[1].period',
+      /join the two quotas/,
+    ],
+  ];
+  for (const [fields, param, message = /./] of wrong) {
+    for (const [path, json] of [
+      ['/admin/v1/keys', { ...valid, ...fields }],
+      ['/admin/v1/tenants', { name: 'new', ...fields }],
+    ] as const) {
+      const { status, body } = await admin.call('POST', path, { json });
+      assert.deepEqual([status, body.error.param], [400, param], JSON.stringify(json));
+      assert.match(body.error.message, message);
+    }
+  }
+});
+
+test('limits and quotas at their bounds are taken', async () => {
+  const limits = {
+    requests_per_minute: 1e9,
+    tokens_per_minute: 1e12,
+    max_concurrent: 1_000_000,
+    burst_requests: 1,
+    burst_tokens: 1,
+  };
+  const most = { requests: 9_007_199_254_740, tokens: 0, images: null, gpu_seconds: 1e9, cost_usd: 0.000001 };
+  const quotas = ['minute', 'hour', 'day', 'month', 'total'].map((period) => ({ period, ...most }));
+  const models = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`m${index}`, limits]));
+  const { status, body } = await admin.call('POST', '/admin/v1/keys', {
+    json: { ...valid, limits, quotas, models },
+  });
+  assert.equal(status, 201);
+  assert.deepEqual([body.limits, body.quotas, body.models], [limits, quotas, models]);
+  const crowd = { ...models, m1000: {} };
+  const refused = await admin.call('POST', '/admin/v1/keys', { json: { ...valid, models: crowd } });
+  assert.deepEqual([refused.status, refused.body.error.param], [400, 'models']);
 });
 
 test('queries are as strict as bodies', async () => {
@@ -127,6 +203,7 @@ test('an unknown path is 404, a wrong method 405 with Allow, both in the error f
     ['GET', '/admin/v1/keys/import', 'POST'],
     ['POST', '/admin/v1/upstreams', 'GET, HEAD'],
     ['OPTIONS', '/admin/v1/tenants/acme', 'GET, HEAD, PATCH'],
+    ['DELETE', '/admin/v1/tenants', 'GET, HEAD, POST'],
   ];
   for (const [method, path, allow] of allowed) {
     const { status, headers, body } = await admin.call(method, path, { body: 'x' });

@@ -52,7 +52,7 @@ test('a tenant disabled while a record of it is on the way stops it', async (t) 
 
   const verdict = ask(other, secret);
   await asked.promise;
-  must(await store.setTenantStatus('acme', 'disabled'));
+  must(await store.updateTenant('acme', { status: 'disabled' }));
   await heard.promise;
   release.resolve();
   assert.equal(await verdict, `401 tenant disabled ${record.id}`);

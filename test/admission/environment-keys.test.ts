@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ask, must, newKey, openGround, until } from './ground.ts';
+import { createAuthenticator } from '../../src/admission/authenticate.ts';
+import { noLimits } from '../../src/core/limits.ts';
+import type { RedisConnection } from '../../src/redis/connection.ts';
+import { ask, configFor, must, newKey, openGround, quiet, until } from './ground.ts';
 
 const environment = [{ tenant: 'ops', key: 'a-key-from-the-environment' }];
 const key = 'a-key-from-the-environment';
@@ -21,7 +24,7 @@ test('a disabled tenant stops its keys of the environment too', async (t) => {
   const other = await replica({ environment, cache_seconds: 300 });
   assert.equal(await ask(other, key), 'ok');
   await newKey(store, 'ops');
-  must(await store.setTenantStatus('ops', 'disabled'));
+  must(await store.updateTenant('ops', { status: 'disabled' }));
   await until(async () => (await ask(other, key)).startsWith('401 tenant disabled env_'), 1_000);
 });
 
@@ -32,4 +35,42 @@ test('a key of the environment is served while Redis is frozen, seen before or n
   assert.equal(await ask(other, key), 'ok');
   assert.equal(await ask(other, key, Date.now() + 86_400_000), 'ok');
   redis.resume();
+});
+
+test('keys of the environment have the limits of the defaults, until their tenant has a record', async (t) => {
+  const { redis, store, connect } = await openGround(t);
+  const limitsOf = (max_concurrent: number) => ({
+    limits: { ...noLimits, max_concurrent },
+    quotas: [],
+    models: null,
+  });
+  const defaults = { key: limitsOf(2), tenant: limitsOf(4) };
+  const config = { ...configFor(redis, { environment, cache_seconds: 300 }), defaults };
+  const connection = await connect();
+  const listening = Promise.withResolvers<void>();
+  const noticing: RedisConnection = {
+    ...connection,
+    subscribe: (channel, subscriber) =>
+      connection.subscribe(channel, {
+        received: subscriber.received,
+        subscribed() {
+          subscriber.subscribed();
+          listening.resolve();
+        },
+      }),
+  };
+  const parts = { redis: noticing, config, log: quiet, isTrusted: () => true };
+  const authenticator = createAuthenticator(parts);
+  authenticator.start();
+  t.after(() => authenticator.stop());
+  await listening.promise;
+  const limits = async () => {
+    const verdict = await authenticator.authenticate(key, '192.0.2.1', Date.now());
+    assert.ok(verdict.ok);
+    const { ofKey, ofTenant } = verdict.principal;
+    return [ofKey.limits.max_concurrent, ofTenant.limits.max_concurrent];
+  };
+  assert.deepEqual(await limits(), [2, 4]);
+  must(await store.createTenant({ name: 'ops', limits: { max_concurrent: 8 } }));
+  await until(async () => (await limits())[1] === 8);
 });

@@ -66,7 +66,7 @@ export async function openGround(t: TestContext): Promise<Ground> {
       const outcomes: LookupOutcome[] = [];
       const subscribed = Promise.withResolvers<void>();
       const own = wrap(noticing(await connect(), subscribed.resolve));
-      const parts = { redis: own, config: configFor(redis, keys), log: quiet };
+      const parts = { redis: own, config: configFor(redis, keys), log: quiet, isTrusted: () => true };
       const authenticator = createAuthenticator({ ...parts, onLookup: (outcome) => outcomes.push(outcome) });
       closers.push(() => authenticator.stop());
       authenticator.start();
@@ -74,6 +74,8 @@ export async function openGround(t: TestContext): Promise<Ground> {
       return {
         outcomes,
         authenticate: (presented, address, nowMs) => authenticator.authenticate(presented, address, nowMs),
+        authenticateAnew: (presented, address, nowMs) =>
+          authenticator.authenticateAnew(presented, address, nowMs),
         start: () => authenticator.start(),
         stop: () => authenticator.stop(),
       };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ImportedRow, ImportRow } from '../../src/admission/keys/key-store.ts';
+import { noLimits } from '../../src/core/limits.ts';
 import { ask, must, newKey, openGround, until } from './ground.ts';
 
 const prefix = { prefix: 'sk-' };
@@ -80,9 +81,17 @@ test('each fault refuses its own row, and says what it is without the key', asyn
     [{ ...good, models: 7 }, /models/],
     [{ ...good, expires_at: 'soon' }, /ISO 8601/],
     [{ ...good, is_active: 'maybe' }, /is_active/],
-    [{ ...good, rate_limit: 100 }, /rate_limit is not supported yet/],
-    [{ ...good, total_quota: '5' }, /total_quota is not supported yet/],
-    [{ ...good, used_quota: 0 }, /used_quota is not supported yet/],
+    [{ ...good, rate_limit: 0 }, /rate_limit must be a whole number from 1/],
+    [{ ...good, rate_limit: '1.5' }, /rate_limit must be/],
+    [{ ...good, rate_limit: 5, limits: { max_concurrent: 1 } }, /rate_limit or limits/],
+    [{ ...good, total_quota: -1 }, /total_quota must be/],
+    [{ ...good, total_quota: 5, quotas: [{ period: 'total', tokens: 1 }] }, /total_quota or a quota/],
+    [{ ...good, used_quota: 'many' }, /used_quota must be/],
+    [{ ...good, limits: { requests_per_hour: 1 } }, /limits must not hold "requests_per_hour"/],
+    [{ ...good, limits: 'none' }, /limits must be a mapping/],
+    [{ ...good, quotas: [{ period: 'day' }] }, /quotas.0 must limit/],
+    [{ ...good, models: { a: 5 } }, /models.a must be/],
+    [{ ...good, allowed_ips: '10.0.0.1' }, /allowed_ips is not supported yet/],
     [{ ...good, colour: 'red' }, /no field "colour"/],
   ];
   const { rows } = must(await store.importKeys([...bad.map(([row]) => row), good], prefix));
@@ -112,4 +121,55 @@ test('a form of a length declares keys by their length, and keys made here canno
     const result = await store.importKeys([], form);
     assert.equal(result.ok ? 'ok' : result.refusal.name, 'invalid_parameter');
   }
+});
+
+test('limits and quotas come along, as the old system or as this one has them', async (t) => {
+  const { store } = await openGround(t);
+  const row = { tenant: 'acme', name: 'one' };
+  const { rows } = must(
+    await store.importKeys(
+      [
+        { ...row, key: 'sk-old-000001', rate_limit: '100', total_quota: '5000', used_quota: '4999' },
+        {
+          ...row,
+          key: 'sk-new-000002',
+          limits: { tokens_per_minute: 7, burst_tokens: 3 },
+          quotas: [{ period: 'day', cost_usd: 0.5 }],
+          total_quota: 0,
+          models: { small: { max_concurrent: 1 } },
+        },
+      ],
+      prefix,
+    ),
+  );
+  assert.deepEqual(outcomes(rows), ['created', 'created']);
+  const [old, other] = await Promise.all(rows.map(async ({ id }) => must(await store.get(id ?? '')).record));
+  assert.deepEqual(old?.limits, { ...noLimits, requests_per_minute: 100 });
+  const amounts = { requests: null, tokens: null, images: null, gpu_seconds: null, cost_usd: null };
+  assert.deepEqual(old?.quotas, [{ ...amounts, period: 'total', requests: 5_000 }]);
+  assert.deepEqual(other?.limits, { ...noLimits, tokens_per_minute: 7, burst_tokens: 3 });
+  assert.deepEqual(other?.quotas, [
+    { ...amounts, period: 'day', cost_usd: 0.5 },
+    { ...amounts, period: 'total', requests: 0 },
+  ]);
+  assert.deepEqual(other?.models, { small: { ...noLimits, max_concurrent: 1 } });
+});
+
+test('what a key had used before counts against its total, once, however often it is imported', async (t) => {
+  const { store, connection } = await openGround(t);
+  const row = { key: 'sk-first-0001', tenant: 'acme', name: 'one', total_quota: 5, used_quota: 3 };
+  const { rows } = must(
+    await store.importKeys([row, { ...row, key: 'sk-fresh-0002', used_quota: 0 }], prefix),
+  );
+  const accountOf = async (index: number) => {
+    const key = connection.keys.account('acme', `key:${rows[index]?.id}`);
+    const found = await connection.ask((client) => client.hgetall(key));
+    return found.ok ? { ...found.value } : undefined;
+  };
+  assert.deepEqual(await accountOf(0), { 5: '0 3 0 0 0 0' });
+  assert.deepEqual(await accountOf(1), {});
+  assert.deepEqual(outcomes(must(await store.importKeys([{ ...row, used_quota: 4 }], prefix)).rows), [
+    'unchanged',
+  ]);
+  assert.deepEqual(await accountOf(0), { 5: '0 3 0 0 0 0' });
 });

@@ -59,7 +59,7 @@ test('what is not there is not found, and a page out of bounds is refused', asyn
     store.rotate('key_000000000000'),
     store.revoke('key_000000000000'),
     store.getTenant('nobody'),
-    store.setTenantStatus('nobody', 'disabled'),
+    store.updateTenant('nobody', { status: 'disabled' }),
     store.list({ limit: 0 }),
     store.list({ limit: 1_001 }),
     store.list({ limit: 1, cursor: 'nothing' }),

@@ -47,7 +47,7 @@ test('while Redis is frozen', async (t) => {
       () => store.rotate(known.record.id),
       () => store.revoke(known.record.id),
       () => store.importKeys([{ key: 'sk-12345678', tenant: 'acme', name: 'x' }], { prefix: 'sk-' }),
-      () => store.setTenantStatus('acme', 'disabled'),
+      () => store.updateTenant('acme', { status: 'disabled' }),
     ]) {
       const [result, tookMs] = await timed<{ ok: boolean; refusal?: { name: string } }>(operation);
       assert.equal(result.refusal?.name, 'store_unavailable');

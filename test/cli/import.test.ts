@@ -36,7 +36,7 @@ test('a CSV of many batches goes in; failed rows are named by their line in the 
     (_, index) => `csv-${String(index).padStart(12, '0')},team,"a, b",`,
   );
   lines[0] = 'short,team,n,';
-  lines[1_200] = 'csv-000000001200,team,n,50';
+  lines[1_200] = 'csv-000000001200,team,n,fifty';
   lines[2_400] = 'csv-000000002400,"team"x,n,';
 
   const text = `key,tenant,name,rate_limit\n${lines.join('\n')}\n`;
@@ -50,7 +50,7 @@ test('a CSV of many batches goes in; failed rows are named by their line in the 
   assert.equal(exitCode, 1);
   assert.equal(stdout, `${ROWS} rows: ${ROWS - 3} created, 0 there already, 3 failed.\n`);
   assert.deepEqual(stderr.match(/^line \d+/gm), ['line 2', 'line 1202', 'line 2402']);
-  assert.match(stderr, /rate_limit is not supported yet/);
+  assert.match(stderr, /rate_limit must be a whole number/);
   assert.doesNotMatch(stderr + stdout, /csv-0/);
 });
 

@@ -66,6 +66,10 @@ test('the admin API says itself what is wrong with a request', async () => {
     [['keys', 'show', 'key_000000000000'], /key_000000000000/],
     [['keys', 'show', '../tenants'], /nothing under this id/],
     [['tenants', 'disable', 'nobody'], /nobody/],
+    [
+      ['tenants', 'create', 'a', '--burst-requests', '5'],
+      /limits.burst_requests: must come with requests_per_minute/,
+    ],
   ] as const) {
     const { exitCode, stderr } = await sluice(parameters, { env });
     assert.equal(exitCode, 1);
@@ -80,7 +84,14 @@ test('wrong usage ends with 2 before anything is asked of anybody', async () => 
     ['frob'],
     ['keys'],
     ['keys', 'create'],
-    ['keys', 'create', '--tenant', 'a', '--name', 'b', '--rpm', '9'],
+    ['keys', 'create', '--tenant', 'a', '--name', 'b', '--rpm', 'many'],
+    ['keys', 'create', '--tenant', 'a', '--name', 'b', '--quota', 'week:requests=5'],
+    ['keys', 'create', '--tenant', 'a', '--name', 'b', '--quota', 'day:frames=5'],
+    ['keys', 'create', '--tenant', 'a', '--name', 'b', '--model', 'c:rpn=5'],
+    ['keys', 'update', 'key_1', '--quota', 'day:requests=5', '--no-quotas'],
+    ['tenants', 'create'],
+    ['tenants', 'update', 'acme'],
+    ['tenants', 'update', 'acme', '--model', 'a', '--all-models'],
   ];
   wrong.push(['keys', 'rotate', 'key_1', '--overlap', 'long'], ['keys', 'update', 'key_1'], ['keys', 'show']);
   wrong.push([

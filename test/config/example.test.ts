@@ -16,7 +16,13 @@ const env = {
   GPU_1_API_KEY: 'key-of-the-first-server',
 };
 /** They come from the environment alone. */
-const secrets = new Set(['secret', 'admin.token', 'keys.environment', 'upstreams[].api_key']);
+const secrets = new Set([
+  'secret',
+  'admin.token',
+  'redis.sentinel_password',
+  'keys.environment',
+  'upstreams[].api_key',
+]);
 
 interface JsonSchema {
   properties?: Record<string, JsonSchema>;

@@ -31,6 +31,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   got: ['upstream'],
   'prom-client': ['telemetry'],
   pino: ['telemetry'],
+  'rate-limiter-flexible': ['admission'],
   zod: ['config', 'admin'],
   yaml: ['config'],
   commander: ['cli'],

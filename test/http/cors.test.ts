@@ -50,6 +50,16 @@ const exposed = [
   'openai-processing-ms',
   'retry-after',
   'server-timing',
+  'retry-after-ms',
+  'ratelimit',
+  'ratelimit-policy',
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [
+    `x-ratelimit-${what}-requests`,
+    `x-ratelimit-${what}-tokens`,
+  ]),
+  ...['limit', 'remaining'].flatMap((what) =>
+    ['requests', 'tokens', 'images', 'cost-usd'].map((of) => `x-quota-${what}-${of}`),
+  ),
 ];
 
 function preflight(origin: string): Wanted {

@@ -82,7 +82,6 @@ const nowhere = [
   '/v1/audio/speech',
   '/v1/files',
   '/v1/jobs',
-  '/v1/usage',
   '/metrics',
   '/live',
   '/ready',

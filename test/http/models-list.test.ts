@@ -54,6 +54,22 @@ test('a key for one model sees that one', async () => {
   assertRefused(await get('/v1/models/zai-org/GLM-4.7-Flash', key), 'model_not_found');
 });
 
+test('a key sees no model that its tenant may not use, whether by list or by limits', async () => {
+  const { body } = await gateway.admin('POST', '/tenants', {
+    name: 'narrow',
+    models: { plain: {}, [LONG]: {} },
+  });
+  assert.equal(body.name, 'narrow');
+  const models = { plain: { requests_per_minute: 5 }, 'zai-org/GLM-4.7-Flash': {} };
+  const { key } = await gateway.createKey({ tenant: 'narrow', models });
+  const { data } = JSON.parse((await get('/v1/models', key)).body.toString()) as { data: { id: string }[] };
+  assert.deepEqual(
+    data.map(({ id }) => id),
+    ['plain'],
+  );
+  assertRefused(await get('/v1/models/zai-org/GLM-4.7-Flash', key), 'model_not_found');
+});
+
 test('a model is found by its id, with slashes as they are or escaped, however long it is', async () => {
   for (const path of ['zai-org/GLM-4.7-Flash', 'zai-org%2FGLM-4.7-Flash', 'zai-org%2fGLM-4.7-Flash']) {
     const reply = await get(`/v1/models/${path}`);

@@ -83,7 +83,7 @@ test('refused by the deaf replica within the cache time, and at once by one that
   }, 'the key to be refused');
   const tookMs = servedAtMs - revokedAtMs;
   t.diagnostic(`served for ${tookMs.toFixed(0)} ms more`);
-  assert.equal(proxy.dropped(), droppedBefore + 1, 'the message was lost');
+  assert.ok(proxy.dropped() > droppedBefore, 'the message was lost');
   assert.ok(tookMs > 0, 'it was served for a while: nothing else told the replica');
   assert.ok(tookMs <= CACHE_SECONDS * 1_000 + 250, `${tookMs} ms`);
 });

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { configSchema } from '../../src/config/schema.ts';
-import { connectRedis } from '../../src/redis/connection.ts';
-import { createLogger } from '../../src/telemetry/log.ts';
 import { startRedis } from '../support/redis.ts';
+import { connected, redisConfig } from './ground.ts';
 
 /** Passes everything on, until it is told to cut the connection in place of the next reply. */
 async function openCutter(t: TestContext, redisPort: number) {
@@ -45,16 +43,8 @@ test('a command whose reply is lost fails, and is not sent again', async (t) => 
   const redis = await startRedis();
   const cutter = await openCutter(t, redis.port);
   const url = `redis://127.0.0.1:${cutter.port}`;
-  const config = configSchema.parse({
-    secret: 'a secret of at least 32 characters',
-    redis: { url, command_timeout_ms: 5_000 },
-  });
-  const connection = connectRedis(config.redis, createLogger('silent', {}, { write: () => undefined }));
-  t.after(async () => {
-    connection.close();
-    await redis.stop();
-  });
-  await connection.reached();
+  const connection = await connected(t, redisConfig(url, { command_timeout_ms: 5_000 }));
+  t.after(() => redis.stop());
 
   const back = Promise.withResolvers<void>();
   connection.onState((state) => {
@@ -67,3 +57,31 @@ test('a command whose reply is lost fails, and is not sent again', async (t) => 
   await back.promise;
   assert.deepEqual(await connection.ask((client) => client.get('counted')), { ok: true, value: '1' });
 });
+
+test('a script whose reply is lost has run once, and says so when it is asked again', async (t) => {
+  const redis = await startRedis();
+  const cutter = await openCutter(t, redis.port);
+  const config = redisConfig(`redis://127.0.0.1:${cutter.port}`, { command_timeout_ms: 5_000 });
+  const connection = await connected(t, config);
+  t.after(() => redis.stop());
+  const back = Promise.withResolvers<void>();
+  connection.onReturn(() => back.resolve());
+
+  const { keys } = connection;
+  const closing = (number: number) =>
+    connection.ask((client) => client.settle(keys.root('acme'), ...unknownTicket(number)), 'settle');
+  assert.deepEqual(await closing(1), { ok: true, value: [0] });
+  cutter.cutNextReply();
+  assert.equal((await closing(2)).ok, false);
+  await back.promise;
+  assert.deepEqual(await closing(2), { ok: true, value: [-1] }, 'it was applied');
+  const day = new Date().toISOString().slice(0, 10);
+  const calls = await connection.ask((client) => client.hget(keys.usage('acme', day, '*', '*'), 'c'));
+  assert.deepEqual(calls, { ok: true, value: '2' });
+});
+
+/** A batch of one settlement of a call that was admitted elsewhere. */
+function unknownTicket(number: number): (string | number)[] {
+  const spent = [1, 3, 0, 0, 0, 0, 0, 0, 1];
+  return ['r1', number, 0, 600_000, 1, `ticket-${number}`, 'key_1', 'm', 0, ...spent, ''];
+}

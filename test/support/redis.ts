@@ -25,8 +25,10 @@ interface TestRedisOptions {
   readonly appendOnly?: boolean;
   /** To come back on a port that clients know already; default: a free one. */
   readonly port?: number;
-  /** Further arguments such as `--maxmemory 10mb`. */
+  /** Further arguments, such as `--maxmemory` and `10mb`. */
   readonly extra?: readonly string[];
+  /** Where its files lie, to come back with them; default: a new one, which goes with the server. */
+  readonly folder?: string;
 }
 
 /**
@@ -43,12 +45,23 @@ const guard = `
 
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const port = options.port ?? (await freePort());
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
-  const parameters = [
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'sluice-redis-')));
+  const server = await startServer(port, [
     ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
     ...['--appendonly', options.appendOnly ? 'yes' : 'no', '--daemonize', 'no', '--loglevel', 'warning'],
     ...(options.extra ?? []),
-  ];
+  ]);
+  return {
+    ...server,
+    async stop() {
+      await server.stop();
+      if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param parameters of redis-server, which must let it answer on the port */
+export async function startServer(port: number, parameters: readonly string[]): Promise<TestRedis> {
   const script = `exec 3<&0 </dev/null; set -- "$(command -v redis-server || command -v valkey-server)" "$@"; ${guard}`;
   const child = spawn('sh', ['-c', script, 'sh', ...parameters], { stdio: ['pipe', 'pipe', 'ignore'] });
   const exited = once(child, 'exit');
@@ -67,7 +80,6 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
       child.ref();
       child.stdin?.end();
       await exited;
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,32 +1,36 @@
 /** Keys that hold while the configuration names them. They are never written to Redis nor looked up there. */
-import { noAllowance } from '../../core/limits.ts';
 import type { Config } from '../../config/schema.ts';
+import type { Allowance } from '../../core/limits.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyDigest } from './key-digest.ts';
 
 const BEGINNING = new Date(0).toISOString();
 
-/** By digest. The id is the same on every replica: it comes from the digest. */
+/**
+ * By digest. The id is the same on every replica: it comes from the digest.
+ * @param allowance for each of them
+ */
 export function environmentKeys(
   named: Config['keys']['environment'],
   digestOf: KeyDigest,
+  allowance: Allowance,
 ): ReadonlyMap<string, StoredKey> {
   return new Map(
     named.map(({ tenant, key }) => {
       const digest = digestOf(key);
-      return [digest, environmentKey(tenant, digest)];
+      return [digest, environmentKey(tenant, digest, allowance)];
     }),
   );
 }
 
-function environmentKey(tenant: string, digest: string): StoredKey {
+function environmentKey(tenant: string, digest: string, allowance: Allowance): StoredKey {
   return {
     id: `env_${Buffer.from(digest, 'base64url').toString('hex').slice(0, 12)}`,
     tenant,
     name: 'environment',
     status: 'active',
     origin: 'environment',
-    ...noAllowance,
+    ...allowance,
     created_at: BEGINNING,
     expires_at: null,
     rotated_at: null,

@@ -1,5 +1,5 @@
 /** From a record to the verdict on whoever presents one of its secrets. Pure. */
-import { noAllowance } from '../../core/limits.ts';
+import type { Allowance } from '../../core/limits.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { FoundKey } from '../../redis/key-table.ts';
@@ -7,8 +7,19 @@ import type { Verdict } from '../verdict.ts';
 import type { CachedKey } from './key-cache.ts';
 import { invalidKey } from './key-refusals.ts';
 
-/** @param graceMs how long the record may serve while Redis is away */
-export function judgeKey(found: FoundKey, digest: string, askedAtMs: number, graceMs: number): CachedKey {
+interface Judging {
+  /** How long the record may serve while Redis is away. */
+  readonly graceMs: number;
+  /** For a tenant that has no record: that of a key which the environment names. */
+  readonly defaultTenant: Allowance;
+}
+
+export function judgeKey(
+  found: FoundKey,
+  digest: string,
+  askedAtMs: number,
+  { graceMs, defaultTenant }: Judging,
+): CachedKey {
   const { stored } = found;
   const expiresAtMs = endMs(stored.expires_at);
   const supersededAtMs = endMs(stored.secrets.find((secret) => secret.digest === digest)?.not_after ?? null);
@@ -17,7 +28,9 @@ export function judgeKey(found: FoundKey, digest: string, askedAtMs: number, gra
     digest,
     keyId: stored.id,
     tenant: stored.tenant,
-    verdict: refused ? refuse(refused, stored) : { ok: true, principal: principalOf(found, expiresAtMs) },
+    verdict: refused
+      ? refuse(refused, stored)
+      : { ok: true, principal: principalOf(found, expiresAtMs, defaultTenant) },
     endsAtMs: Math.min(expiresAtMs, supersededAtMs),
     verdictAfterEnd: refuse(expiresAtMs <= supersededAtMs ? 'expired' : 'superseded', stored),
     fetchedAtMs: askedAtMs,
@@ -39,14 +52,18 @@ function refuse(reason: string, stored: StoredKey): Verdict {
   return { ok: false, refusal: invalidKey(`${reason} ${stored.id}`) };
 }
 
-function principalOf({ stored, tenant, version }: FoundKey, expiresAtMs: number): Principal {
+function principalOf(
+  { stored, tenant, version }: FoundKey,
+  expiresAtMs: number,
+  defaultTenant: Allowance,
+): Principal {
   return {
     keyId: stored.id,
     keyName: stored.name,
     tenant: stored.tenant,
     expiresAtMs,
     ofKey: stored,
-    ofTenant: tenant ?? noAllowance,
+    ofTenant: tenant ?? defaultTenant,
     version,
     createdAt: stored.created_at,
   };

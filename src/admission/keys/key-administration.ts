@@ -1,5 +1,6 @@
 /** What can be done to keys and tenants, and how it may end. */
 import type { Refusal } from '../../core/errors.ts';
+import type { GivenAllowance } from '../../core/limits.ts';
 import type { KeyRecord, TenantRecord } from '../../core/principal.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import type { ImportedRow, ImportRow } from './key-import.ts';
@@ -9,21 +10,30 @@ export type { ImportedRow, ImportRow } from './key-import.ts';
 
 export type KeyResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly refusal: Refusal };
 
-export interface NewKey {
+/** What is left out is filled in from `defaults.key`. */
+export interface NewKey extends GivenAllowance {
   readonly tenant: string;
   readonly name: string;
-  /** Public names; null: every model. */
-  readonly models: readonly string[] | null;
   /** ISO 8601. */
   readonly expires_at: string | null;
 }
 
 /** Absent fields stay as they are. */
-export interface KeyChanges {
+export interface KeyChanges extends GivenAllowance {
   readonly name?: string | undefined;
-  readonly models?: readonly string[] | null | undefined;
   readonly expires_at?: string | null | undefined;
   readonly status?: 'active' | 'disabled' | undefined;
+}
+
+/** What is left out is filled in from `defaults.tenant`. */
+export interface NewTenant extends GivenAllowance {
+  readonly name: string;
+}
+
+/** Absent fields stay as they are. */
+export interface TenantChanges extends GivenAllowance {
+  /** `disabled` refuses every key of the tenant. */
+  readonly status?: TenantRecord['status'] | undefined;
 }
 
 export interface Page {
@@ -68,9 +78,7 @@ export interface KeyStore {
     page: Page,
   ): Promise<KeyResult<{ readonly tenants: readonly TenantRecord[]; readonly next_cursor: string | null }>>;
   getTenant(name: string): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
-  /** `disabled` refuses every key of the tenant. */
-  setTenantStatus(
-    name: string,
-    status: TenantRecord['status'],
-  ): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
+  /** A key that names a new tenant makes it too. */
+  createTenant(wanted: NewTenant): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
+  updateTenant(name: string, changes: TenantChanges): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
 }

@@ -1,4 +1,5 @@
 import type { Refusal } from '../../core/errors.ts';
+import { changedAllowance } from '../../core/limits.ts';
 import type { KeyRecord } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { IssuedKey, KeyChanges, KeyResult } from './key-administration.ts';
@@ -39,13 +40,13 @@ export async function reviseKey({ table }: StoreParts, id: string, revise: Revis
 export async function updateKey(parts: StoreParts, id: string, changes: KeyChanges): Promise<Revised> {
   const fault = keyFieldFault(changes);
   if (fault) return refused(fault);
-  const { name, models, expires_at, status } = changes;
+  const { name, expires_at, status } = changes;
   return reviseKey(parts, id, (stored) => {
     if (stored.status === 'revoked') return isRevoked(id);
     return {
       ...stored,
       name: name ?? stored.name,
-      models: models === undefined ? stored.models : models,
+      ...changedAllowance(stored, changes),
       expires_at: expires_at === undefined ? stored.expires_at : expires_at && (utcDate(expires_at) ?? null),
       status: status ?? stored.status,
     };

@@ -1,36 +1,33 @@
-/** What the fields of a key may hold, checked in one place for the API and for imports. */
+/** What the fields of a key or tenant may hold, checked in one place for the API and for imports. */
+import { readAllowance } from '../../config/allowance.ts';
 import { type Refusal, refusal } from '../../core/errors.ts';
+import type { GivenAllowance } from '../../core/limits.ts';
 import { tenantNamePattern } from '../../core/principal.ts';
 
-export interface KeyFields {
+export interface KeyFields extends GivenAllowance {
   readonly tenant?: string | undefined;
   readonly name?: string | undefined;
-  readonly models?: readonly string[] | null | undefined;
   readonly expires_at?: string | null | undefined;
 }
 
 const namePattern = /^[^\p{Cc}]{1,128}$/u;
-const modelPattern = /^[\x21-\x7e]{1,128}$/;
-const MODELS_MAX = 1_000;
 
 /** The first fault; absent fields are none. */
-export function keyFieldFault({ tenant, name, models, expires_at }: KeyFields): Refusal | undefined {
+export function keyFieldFault({ tenant, name, expires_at, ...given }: KeyFields): Refusal | undefined {
   if (tenant !== undefined && !tenantNamePattern.test(tenant)) {
     return invalidField('tenant', '1 to 64 letters, digits or ._@+-, beginning with a letter or digit');
   }
   if (name !== undefined && !namePattern.test(name)) {
     return invalidField('name', '1 to 128 characters without control characters');
   }
-  if (models && (models.length === 0 || models.length > MODELS_MAX)) {
-    return invalidField('models', `null for every model, or 1 to ${MODELS_MAX} names`);
-  }
-  if (models?.some((model) => !modelPattern.test(model))) {
-    return invalidField('models', 'names of 1 to 128 visible ASCII characters');
-  }
   if (typeof expires_at === 'string' && utcDate(expires_at) === undefined) {
     return invalidField('expires_at', 'a date in ISO 8601, such as 2030-01-31T12:00:00Z');
   }
-  return undefined;
+  const { limits, quotas, models } = given;
+  const read = readAllowance({ limits, quotas, models });
+  return read.ok
+    ? undefined
+    : refusal('invalid_parameter', `${read.path} ${read.message}.`, { param: read.path });
 }
 
 export function invalidField(param: string, wanted: string): Refusal {

@@ -1,4 +1,6 @@
 /** One row of keys that people bring along: what it may hold, and what it becomes. Pure. */
+import { COUNT_MAX, RATE_MAX, readAllowance } from '../../config/allowance.ts';
+import type { GivenAllowance } from '../../core/limits.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import { matchesForm } from './foreign-forms.ts';
 import { keyFieldFault, utcDate } from './key-fields.ts';
@@ -20,15 +22,21 @@ export interface ForeignKey {
   readonly key: string;
   readonly tenant: string;
   readonly name: string;
-  readonly models: readonly string[] | null;
+  readonly allowance: GivenAllowance;
+  /** Requests in all, beside the quotas of the allowance. */
+  readonly total_quota: number | undefined;
+  readonly used_quota: number;
   readonly expires_at: string | null;
   readonly created_at: string | null;
   readonly is_active: boolean;
 }
 
-const knownFields = new Set(['key', 'tenant', 'name', 'models', 'expires_at', 'is_active', 'created_at']);
-/** Known elsewhere. A key that arrived without its limits would be a key without limits. */
-const laterFields = new Set(['rate_limit', 'total_quota', 'used_quota', 'limits', 'quotas', 'allowed_ips']);
+const knownFields = new Set([
+  ...['key', 'tenant', 'name', 'models', 'limits', 'quotas', 'rate_limit', 'total_quota', 'used_quota'],
+  ...['created_at', 'expires_at', 'is_active'],
+]);
+/** Known elsewhere. A key that arrived without its restrictions would be a key without any. */
+const laterFields = new Set(['allowed_ips']);
 
 const PREFIX_PATTERN = /^[\x21-\x7e]{2,64}$/;
 
@@ -51,31 +59,45 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
     if (laterFields.has(field)) return `${field} is not supported yet; leave it empty.`;
     if (!knownFields.has(field)) return `There is no field ${JSON.stringify(field.slice(0, 64))}.`;
   }
-  const { key, tenant, name, models, expires_at, is_active, created_at } = Object.fromEntries(given);
+  const fields = Object.fromEntries(given);
+  const { key, tenant, name } = fields;
   if (typeof key !== 'string' || typeof tenant !== 'string' || typeof name !== 'string') {
     return 'key, tenant and name must be texts.';
   }
-  const keyFault = foreignKeyFault(key, form);
+  const keyFault = foreignKeyFault(key, form) ?? keyFieldFault({ tenant, name })?.message;
   if (keyFault) return keyFault;
-  const modelNames = listOf(models);
-  if (modelNames === undefined) return 'models must be a list of names.';
-  const active = booleanOf(is_active);
+  const active = booleanOf(fields.is_active);
   if (active === undefined) return 'is_active must be true or false.';
-  const expires = dateOf(expires_at);
-  const created = dateOf(created_at);
+  const expires = dateOf(fields.expires_at);
+  const created = dateOf(fields.created_at);
   if (expires === undefined || created === undefined)
     return 'expires_at and created_at must be dates in ISO 8601.';
-  const fault = keyFieldFault({ tenant, name, models: modelNames });
-  if (fault) return fault.message;
-  return {
-    key,
-    tenant,
-    name,
-    models: modelNames,
-    expires_at: expires,
-    created_at: created,
-    is_active: active,
-  };
+  const allowed = readAllowed(fields);
+  if (typeof allowed === 'string') return allowed;
+  return { key, tenant, name, ...allowed, expires_at: expires, created_at: created, is_active: active };
+}
+
+/** What the key may use and has used, or what is wrong with that. */
+function readAllowed(
+  fields: ImportRow,
+): Pick<ForeignKey, 'allowance' | 'total_quota' | 'used_quota'> | string {
+  const rate = countOf('rate_limit', fields, 1, RATE_MAX);
+  if (typeof rate === 'string') return rate;
+  const total = countOf('total_quota', fields, 0, COUNT_MAX);
+  if (typeof total === 'string') return total;
+  const used = countOf('used_quota', fields, 0, COUNT_MAX);
+  if (typeof used === 'string') return used;
+  if (rate !== undefined && fields.limits !== undefined) return 'Give rate_limit or limits, not both.';
+  const read = readAllowance({
+    limits: rate === undefined ? fields.limits : { requests_per_minute: rate },
+    quotas: fields.quotas,
+    models: modelsOf(fields.models),
+  });
+  if (!read.ok) return `${read.path} ${read.message}.`;
+  if (total !== undefined && read.given.quotas?.some(({ period }) => period === 'total')) {
+    return 'Give total_quota or a quota of the period total, not both.';
+  }
+  return { allowance: read.given, total_quota: total, used_quota: used ?? 0 };
 }
 
 function foreignKeyFault(key: string, form: ForeignForm): string | undefined {
@@ -85,11 +107,23 @@ function foreignKeyFault(key: string, form: ForeignForm): string | undefined {
   return matchesForm(key, form) ? undefined : 'key does not have the declared prefix or length.';
 }
 
-/** Null when absent, undefined when it cannot be read. CSV has it in one text, separated by ; or |. */
-function listOf(value: unknown): readonly string[] | null | undefined {
-  if (value === undefined) return null;
-  if (typeof value === 'string') return value.split(/[;|]/).map((name) => name.trim());
-  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined;
+/** Undefined when absent, else the number or what is wrong with it. In CSV it is text. */
+function countOf(
+  field: string,
+  fields: ImportRow,
+  minimum: number,
+  maximum: number,
+): number | string | undefined {
+  const value = fields[field];
+  if (value === undefined) return undefined;
+  const count = typeof value === 'string' && /^\s*\d{1,16}\s*$/.test(value) ? Number(value) : value;
+  const fits = typeof count === 'number' && Number.isInteger(count) && count >= minimum && count <= maximum;
+  return fits ? count : `${field} must be a whole number from ${minimum} to ${maximum}.`;
+}
+
+/** CSV has the names in one text, separated by ; or |. */
+function modelsOf(value: unknown): unknown {
+  return typeof value === 'string' ? value.split(/[;|]/).map((name) => name.trim()) : value;
 }
 
 function booleanOf(value: unknown): boolean | undefined {

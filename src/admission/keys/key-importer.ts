@@ -1,6 +1,7 @@
 /** Brings keys in that were made elsewhere. Importing the same file again changes nothing. */
 import { isDeepStrictEqual } from 'node:util';
 import { refusal } from '../../core/errors.ts';
+import { type Allowance, allowanceOf } from '../../core/limits.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { ForeignForm, StoredKey } from '../../redis/key-records.ts';
 import type { KeyResult } from './key-administration.ts';
@@ -87,28 +88,35 @@ async function importOne(parts: StoreParts, wanted: ForeignKey): Promise<Answer<
 }
 
 async function write(
-  { table, now }: StoreParts,
+  parts: StoreParts,
   wanted: ForeignKey,
   id: string,
   digest: string,
 ): Promise<Answer<Imported>> {
-  const created_at = wanted.created_at ?? new Date(now()).toISOString();
+  const created_at = wanted.created_at ?? new Date(parts.now()).toISOString();
   const stored: StoredKey = {
     id,
     tenant: wanted.tenant,
     name: wanted.name,
     status: wanted.is_active ? 'active' : 'disabled',
     origin: 'imported',
-    models: wanted.models,
+    ...allowanceOfForeign(wanted, parts.defaults.key),
     created_at,
     expires_at: wanted.expires_at,
     rotated_at: null,
     revision: 1,
     secrets: [{ digest, not_after: null }],
   };
-  const created = await writeKey(table, stored, now());
+  const created = await writeKey(parts, stored, wanted.used_quota);
   if (!created.ok) return created;
   return { ok: true, value: { outcome: created.value ? 'created' : 'unchanged', id, message: null } };
+}
+
+function allowanceOfForeign({ allowance, total_quota }: ForeignKey, defaults: Allowance): Allowance {
+  const allowed = allowanceOf(allowance, defaults);
+  if (total_quota === undefined) return allowed;
+  const others = allowed.quotas.filter(({ period }) => period !== 'total');
+  return allowanceOf({ quotas: [...others, { period: 'total', requests: total_quota }] }, allowed);
 }
 
 function known(existing: StoredKey, digest: string): Answer<Imported> {

@@ -1,15 +1,14 @@
 import { refusal } from '../../core/errors.ts';
-import { noAllowance } from '../../core/limits.ts';
-import type { TenantRecord } from '../../core/principal.ts';
+import { allowanceOf } from '../../core/limits.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
-import type { KeyTable } from '../../redis/key-table.ts';
 import type { IssuedKey, KeyResult, NewKey } from './key-administration.ts';
 import { keyFieldFault, utcDate } from './key-fields.ts';
 import { newKeyId, newSecret } from './key-format.ts';
 import { publicRecord } from './key-queries.ts';
 import type { StoreParts } from './store-parts.ts';
 import { refused, storeAway } from './store-refusals.ts';
+import { newTenant } from './tenant-changes.ts';
 
 export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyResult<IssuedKey>> {
   const fault = keyFieldFault(wanted);
@@ -24,8 +23,7 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     name: wanted.name,
     status: 'active',
     origin: 'generated',
-    ...noAllowance,
-    models: wanted.models,
+    ...allowanceOf(wanted, parts.defaults.key),
     created_at: new Date(nowMs).toISOString(),
     expires_at: wanted.expires_at === null ? null : (utcDate(wanted.expires_at) ?? null),
     rotated_at: null,
@@ -33,19 +31,20 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     secrets: [{ digest, not_after: null }],
   };
   const claimed = await parts.table.claimSecret(digest, { tenant: stored.tenant, key: id });
-  const written = claimed.ok ? await writeKey(parts.table, stored, nowMs) : claimed;
+  const written = claimed.ok ? await writeKey(parts, stored) : claimed;
   if (!written.ok) return storeAway();
   if (!written.value) return refused(refusal('conflict', 'The id of the new key is taken. Try again.'));
   return { ok: true, record: publicRecord(stored), secret };
 }
 
 /** The steps after the secret was claimed. False when the record is there already. */
-export async function writeKey(table: KeyTable, stored: StoredKey, nowMs: number): Promise<Answer<boolean>> {
+export async function writeKey(
+  parts: StoreParts,
+  stored: StoredKey,
+  requestsUsed = 0,
+): Promise<Answer<boolean>> {
   const createdAtMs = Date.parse(stored.created_at);
-  const indexed = await table.index({ tenant: stored.tenant, key: stored.id }, createdAtMs);
-  return indexed.ok ? table.createKey(stored, newTenant(stored.tenant, nowMs), createdAtMs) : indexed;
-}
-
-function newTenant(name: string, nowMs: number): TenantRecord {
-  return { name, status: 'active', ...noAllowance, created_at: new Date(nowMs).toISOString(), revision: 1 };
+  const indexed = await parts.table.index({ tenant: stored.tenant, key: stored.id }, createdAtMs);
+  if (!indexed.ok) return indexed;
+  return parts.table.createKey(stored, newTenant(parts, { name: stored.tenant }), createdAtMs, requestsUsed);
 }

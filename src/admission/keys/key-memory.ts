@@ -9,6 +9,7 @@
  */
 import type { Config } from '../../config/schema.ts';
 import type { Refusal } from '../../core/errors.ts';
+import type { Allowance } from '../../core/limits.ts';
 import type { Invalidation, StoredKey } from '../../redis/key-records.ts';
 import type { KeyTable } from '../../redis/key-table.ts';
 import type { Logger } from '../../telemetry/log.ts';
@@ -29,11 +30,13 @@ interface KeyMemoryParts {
   readonly limits: Pick<Config['keys'], 'cache_seconds' | 'grace_seconds' | 'cached_max'>;
   /** Keys that need no Redis, by digest; only whether their tenant is disabled is asked. */
   readonly environment: ReadonlyMap<string, StoredKey>;
+  readonly defaultTenant: Allowance;
   readonly log: Logger;
 }
 
 export class KeyMemory {
   readonly #environment: ReadonlyMap<string, StoredKey>;
+  readonly #defaultTenant: Allowance;
   readonly #log: Logger;
   readonly #lifeMs: number;
   readonly #graceMs: number;
@@ -41,8 +44,9 @@ export class KeyMemory {
   readonly #unknown = new UnknownKeys();
   readonly #lookup: KeyLookup<Fetched>;
 
-  constructor({ table, limits, environment, log }: KeyMemoryParts) {
+  constructor({ table, limits, environment, defaultTenant, log }: KeyMemoryParts) {
     this.#environment = environment;
+    this.#defaultTenant = defaultTenant;
     this.#log = log;
     this.#lifeMs = limits.cache_seconds * 1_000;
     this.#graceMs = limits.grace_seconds * 1_000;
@@ -64,6 +68,11 @@ export class KeyMemory {
       return known;
     }
     return isDue(known, nowMs) || ageMs >= known.graceMs ? undefined : known;
+  }
+
+  /** Whether its record is in memory, however old. */
+  isKnown(digest: string): boolean {
+    return this.#known.get(digest) !== undefined;
   }
 
   /** Asks Redis. Settles within two command time-outs, or five times that if the record keeps changing. */
@@ -110,7 +119,7 @@ export class KeyMemory {
       this.#unknown.add(digest, askedAtMs);
       return 'unknown';
     }
-    const known = judgeKey(answer.value, digest, askedAtMs, this.#graceOf(digest));
+    const known = judgeKey(answer.value, digest, askedAtMs, this.#judging(digest));
     this.#known.put(known);
     return known;
   }
@@ -125,13 +134,15 @@ export class KeyMemory {
   #namedByEnvironment(digest: string): CachedKey | undefined {
     const named = this.#environment.get(digest);
     if (!named) return undefined;
-    const known = judgeKey({ stored: named, tenant: undefined, version: 0 }, digest, 0, this.#graceOf(digest));
+    const found = { stored: named, tenant: undefined, version: 0 };
+    const known = judgeKey(found, digest, 0, this.#judging(digest));
     this.#known.put(known);
     return known;
   }
 
-  #graceOf(digest: string): number {
-    return this.#environment.has(digest) ? Number.POSITIVE_INFINITY : this.#graceMs;
+  #judging(digest: string) {
+    const graceMs = this.#environment.has(digest) ? Number.POSITIVE_INFINITY : this.#graceMs;
+    return { graceMs, defaultTenant: this.#defaultTenant };
   }
 }
 

@@ -14,6 +14,18 @@ export const missingKey: Refusal = refusal(
   { reason: 'missing', headers: challenge },
 );
 
+/**
+ * Says nothing of the key itself: it was not looked at.
+ * @param waitMs until the address may have unknown keys looked up again
+ */
+export function tooManyFailedKeys(waitMs: number): Refusal {
+  return refusal(
+    'too_many_failed_keys',
+    'The API key was not checked: too many unknown keys came from your address. Try again later.',
+    { headers: { 'Retry-After': String(Math.max(1, Math.ceil(waitMs / 1_000))) } },
+  );
+}
+
 /** @param reason for the log */
 export function keyCannotBeChecked(reason: string): Refusal {
   return refusal('store_unavailable', 'The API key cannot be checked at the moment. Try again.', {

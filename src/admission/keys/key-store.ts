@@ -16,19 +16,20 @@ import { importKeys } from './key-importer.ts';
 import { createKey } from './key-making.ts';
 import { getKey, getTenant, listKeys, listTenants } from './key-queries.ts';
 import type { StoreParts } from './store-parts.ts';
-import { setTenantStatus } from './tenant-changes.ts';
+import { createTenant, updateTenant } from './tenant-changes.ts';
 
 export type * from './key-administration.ts';
 
 interface KeyStoreParts {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'secret'>;
+  readonly config: Pick<Config, 'secret' | 'defaults'>;
   /** Wall clock in milliseconds. */
   readonly now: () => number;
 }
 
 export function createKeyStore({ redis, config, now }: KeyStoreParts): KeyStore {
-  const parts: StoreParts = { table: keyTable(redis), digestOf: keyDigest(config.secret), now };
+  const { secret, defaults } = config;
+  const parts: StoreParts = { table: keyTable(redis), digestOf: keyDigest(secret), defaults, now };
   return {
     create: (wanted) => createKey(parts, wanted),
     get: (id) => getKey(parts, id),
@@ -39,6 +40,7 @@ export function createKeyStore({ redis, config, now }: KeyStoreParts): KeyStore 
     importKeys: (rows, form) => importKeys(parts, rows, form),
     listTenants: (page) => listTenants(parts, page),
     getTenant: (name) => getTenant(parts, name),
-    setTenantStatus: (name, status) => setTenantStatus(parts, name, status),
+    createTenant: (wanted) => createTenant(parts, wanted),
+    updateTenant: (name, changes) => updateTenant(parts, name, changes),
   };
 }

@@ -38,59 +38,53 @@
 --     for each scope: requests left, ms until full, tokens left, ms until full, slots taken, and for each of its
 --                    quotas the five sums used; -1 for a bucket that there is not }
 
-local at = 0
-local function text()
-  at = at + 1
-  return ARGV[at]
-end
-local function number()
-  return tonumber(text())
-end
-
-if number() ~= tonumber(meta[1] or 0) then return { -1 } end
-local lease_ms = number()
+if tonumber(ARGV[1]) ~= tonumber(meta[1] or 0) then return { -1 } end
+local lease_ms = tonumber(ARGV[2])
 
 -- The bucket as it is now, at the rate of today: a new rate keeps what was in it.
-local function adopt(one, field, name, rate, burst)
-  if not rate then return nil end
-  local bucket = one[name]
-  if not bucket then
-    bucket = { rate = rate, burst = burst, zero = now - burst / rate * 60000 }
-    one[name] = bucket
-  elseif bucket.rate ~= rate or bucket.burst ~= burst then
-    local held = math.min(bucket.burst, (now - bucket.zero) / 60000 * bucket.rate)
-    bucket.rate, bucket.burst = rate, burst
-    bucket.zero = now - math.max(-burst, math.min(burst, held)) / rate * 60000
+local function adopt(bucket, rate_text, burst_text)
+  if rate_text == '' then return nil end
+  local pace = rate_text .. ' ' .. burst_text
+  if bucket and bucket.pace == pace then
+    -- A clock that was far ahead must not leave a debt that no call has made.
+    bucket.zero = math.min(bucket.zero, now + bucket.burst / bucket.rate * 60000)
+    return bucket
   end
-  -- A clock that was far ahead must not leave a debt that no call has made.
-  bucket.zero = math.min(bucket.zero, now + burst / rate * 60000)
-  return bucket
+  local rate, burst = tonumber(rate_text), tonumber(burst_text)
+  local held = burst
+  if bucket then
+    held = math.max(-burst, math.min(bucket.burst, burst, (now - bucket.zero) / 60000 * bucket.rate))
+  end
+  return { pace = pace, rate = rate, burst = burst, zero = now - held / rate * 60000, adopted = true }
 end
 
 local function held_in(bucket)
   return math.min(bucket.burst, (now - bucket.zero) / 60000 * bucket.rate)
 end
 
+local at = 3
 local scopes = {}
-for index = 1, number() do
-  local one = account(text())
-  local scope = { account = one, quotas = {} }
-  local rate, burst = number(), number()
-  scope.requests = adopt(one, 'r', 'requests', rate, burst)
-  rate, burst = number(), number()
-  scope.tokens = adopt(one, 't', 'tokens', rate, burst)
-  scope.slots_max = number()
-  for quota_index = 1, number() do
-    local period = number()
+for index = 1, tonumber(ARGV[3]) do
+  local one = account(ARGV[at + 1])
+  one.requests = adopt(one.requests, ARGV[at + 2], ARGV[at + 3])
+  one.tokens = adopt(one.tokens, ARGV[at + 4], ARGV[at + 5])
+  local scope = {
+    account = one, requests = one.requests, tokens = one.tokens, slots_max = tonumber(ARGV[at + 6]), quotas = {},
+  }
+  local quotas = tonumber(ARGV[at + 7])
+  at = at + 7
+  for quota_index = 1, quotas do
+    local period = tonumber(ARGV[at + 1])
     local current = period_at(period, now)
     local used = one.quotas[period]
     if not used or used.period ~= current then
-      used = { period = current, 0, 0, 0, 0, 0 }
+      used = { 0, 0, 0, 0, 0, period = current }
       one.quotas[period] = used
     end
-    scope.quotas[quota_index] = {
-      period = period, used = used, max = { number(), number(), number(), number(), number() },
-    }
+    local max = {}
+    for dimension = 1, 5 do max[dimension] = tonumber(ARGV[at + 1 + dimension]) end
+    scope.quotas[quota_index] = { period = period, used = used, max = max }
+    at = at + 6
   end
   scopes[index] = scope
 end
@@ -155,11 +149,11 @@ local function take(call)
     if scope then
       local one = scope.account
       if call.rate and scope.requests then
-        charge_bucket(one, 'r', scope.requests, 1)
+        charge_bucket(scope.requests, 1)
         masks[kind] = masks[kind] + REQUESTS
       end
       if call.rate and scope.tokens then
-        charge_bucket(one, 't', scope.tokens, call.amounts[2])
+        charge_bucket(scope.tokens, call.amounts[2])
         masks[kind] = masks[kind] + TOKENS
       end
       if call.slot and scope.slots_max then
@@ -171,7 +165,7 @@ local function take(call)
           for dimension = 1, 5 do
             quota.used[dimension] = quota.used[dimension] + call.amounts[dimension]
           end
-          one.changed[tostring(quota.period)] = true
+          quota.used.changed = true
           masks[kind] = masks[kind] + 4 * 2 ^ quota.period
         end
       end
@@ -185,13 +179,21 @@ local function take(call)
 end
 
 local calls, ids = {}, {}
-for index = 1, number() do
-  local call = { id = text(), key = text(), model = text(), scopes = { number(), number(), number(), number() } }
-  local parts = number()
-  call.slot, call.rate, call.quota = has(parts, 1), has(parts, 2), has(parts, 4)
-  call.input, call.output = number(), number()
-  call.amounts = { 1, call.input + call.output, number(), number(), number() }
-  calls[index], ids[index] = call, call.id
+local count = tonumber(ARGV[at + 1])
+at = at + 1
+for index = 1, count do
+  local function number(offset)
+    return tonumber(ARGV[at + offset])
+  end
+  local parts, input, output = number(8), number(9), number(10)
+  calls[index] = {
+    id = ARGV[at + 1], key = ARGV[at + 2], model = ARGV[at + 3],
+    scopes = { number(4), number(5), number(6), number(7) },
+    slot = has(parts, 1), rate = has(parts, 2), quota = has(parts, 4),
+    input = input, output = output, amounts = { 1, input + output, number(11), number(12), number(13) },
+  }
+  ids[index] = ARGV[at + 1]
+  at = at + 13
 end
 
 -- Slots that look taken may be those of a replica that has died.

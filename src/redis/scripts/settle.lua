@@ -35,7 +35,7 @@ local function charge_quotas(one, mask, ticket, deltas)
       for dimension = 1, 5 do
         quota[dimension] = math.max(0, quota[dimension] + deltas[dimension])
       end
-      one.changed[tostring(period)] = true
+      quota.changed = true
     end
   end
 end
@@ -57,8 +57,8 @@ local function settle_taken(call, ticket)
   for dimension = 1, 5 do deltas[dimension] = call.amounts[dimension] - reserved[dimension] end
   each_scope(ticket, function(one, mask)
     if has(mask, SLOT) and ticket.state ~= 'x' then move_slots(one, -1) end
-    if has(mask, TOKENS) and one.tokens then charge_bucket(one, 't', one.tokens, deltas[2]) end
-    if has(mask, REQUESTS) and one.requests and call.void then charge_bucket(one, 'r', one.requests, -1) end
+    if has(mask, TOKENS) and one.tokens then charge_bucket(one.tokens, deltas[2]) end
+    if has(mask, REQUESTS) and one.requests and call.void then charge_bucket(one.requests, -1) end
     charge_quotas(one, mask, ticket, deltas)
   end)
   if not call.void then book(ticket.key, ticket.model, ticket.at, call.sums) end

@@ -67,19 +67,20 @@ local function period_at(period, ms)
 end
 
 -- An account: the buckets, slots and quotas of one scope. Fields:
---   r, t   bucket of requests, of tokens: `<per minute> <burst> <zero>`
+--   r, t   zero of the bucket of requests, of tokens
+--   R, T   what it runs at: `<per minute> <burst>`
 --   n      slots taken
 --   1 … 5  quota of a period: `<period> <requests> <tokens> <images> <gpu ms> <nano-dollars>`, used or reserved
 --
 -- A bucket holds `(now - zero) * rate`, at most its burst: `zero` is when it was, or will be, empty. Taking moves
 -- it later, giving back earlier, and nothing has to be filled. A `zero` in the future is debt.
-local FIELDS = { 'r', 't', 'n', '1', '2', '3', '4', '5' }
+local FIELDS = { 'n', 'r', 'R', 't', 'T', '1', '2', '3', '4', '5' }
 local accounts = {}
 
-local function read_bucket(text)
-  if not text then return nil end
-  local rate, burst, zero = string.match(text, '^(%S+) (%S+) (%S+)$')
-  return { rate = tonumber(rate), burst = tonumber(burst), zero = tonumber(zero) }
+local function read_bucket(zero, pace)
+  if not pace then return nil end
+  local rate, burst = string.match(pace, '^(%S+) (%S+)$')
+  return { pace = pace, rate = tonumber(rate), burst = tonumber(burst), zero = tonumber(zero) }
 end
 
 local function read_quota(text)
@@ -97,53 +98,57 @@ local function account(scope)
   if known then return known end
   local fields = redis.call('HMGET', root .. ':account:' .. scope, unpack(FIELDS))
   known = {
-    requests = read_bucket(fields[1]),
-    tokens = read_bucket(fields[2]),
-    slots = tonumber(fields[3] or 0),
+    slots = tonumber(fields[1] or 0),
+    requests = read_bucket(fields[2], fields[3]),
+    tokens = read_bucket(fields[4], fields[5]),
     quotas = {},
-    changed = {},
+    set = {},
   }
   for period = 1, 5 do
-    known.quotas[period] = read_quota(fields[3 + period])
+    if fields[5 + period] then known.quotas[period] = read_quota(fields[5 + period]) end
   end
   accounts[scope] = known
   return known
 end
 
-local function bucket_text(bucket)
-  return string.format('%.17g %.17g %.17g', bucket.rate, bucket.burst, bucket.zero)
-end
-
-local function quota_text(quota)
-  return string.format('%.0f %.0f %.0f %.0f %.0f %.0f', quota.period, unpack(quota))
-end
-
+-- Writes what has changed. Numbers that are passed on as they are keep all their digits.
 local function keep_accounts()
   for scope, one in pairs(accounts) do
-    local set = {}
-    for field in pairs(one.changed) do
-      set[#set + 1] = field
-      if field == 'r' then set[#set + 1] = bucket_text(one.requests)
-      elseif field == 't' then set[#set + 1] = bucket_text(one.tokens)
-      elseif field == 'n' then set[#set + 1] = string.format('%.0f', one.slots)
-      else set[#set + 1] = quota_text(one.quotas[tonumber(field)]) end
+    local set, length = one.set, 0
+    if one.slots_changed then
+      set[1], set[2], length = 'n', one.slots, 2
     end
-    if #set > 0 then redis.call('HSET', root .. ':account:' .. scope, unpack(set)) end
+    for field, bucket in pairs({ r = one.requests, t = one.tokens }) do
+      if bucket.changed then
+        set[length + 1], set[length + 2], length = field, bucket.zero, length + 2
+        if bucket.adopted then
+          set[length + 1], set[length + 2], length = string.upper(field), bucket.pace, length + 2
+        end
+      end
+    end
+    for period, quota in pairs(one.quotas) do
+      if quota.changed then
+        set[length + 1] = period
+        set[length + 2] = string.format('%.0f %.0f %.0f %.0f %.0f %.0f', quota.period, unpack(quota))
+        length = length + 2
+      end
+    end
+    if length > 0 then redis.call('HSET', root .. ':account:' .. scope, unpack(set)) end
   end
 end
 
 local function move_slots(one, by)
   one.slots = math.max(0, one.slots + by)
-  one.changed.n = true
+  one.slots_changed = true
 end
 
 -- Takes `amount`, or gives back what is negative, never above full and never deeper in debt than one burst: what
 -- exceeds that is forgiven here, in the bucket, and nowhere else.
-local function charge_bucket(one, field, bucket, amount)
+local function charge_bucket(bucket, amount)
   local span = bucket.burst / bucket.rate * 60000
   local zero = math.max(bucket.zero, now - span) + amount / bucket.rate * 60000
   bucket.zero = math.max(math.min(zero, now + span), now - span)
-  one.changed[field] = true
+  bucket.changed = true
 end
 
 -- A scope is named by its kind: 1 tenant, 2 key, 3 model of the tenant, 4 model of the key.

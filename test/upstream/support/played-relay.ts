@@ -33,6 +33,7 @@ export function playRelay(t: TestContext) {
     url: 'http://127.0.0.1:1',
     apiKey: undefined,
     discover: false,
+    gpus: 1,
   });
   const dispatch = (_options: unknown, handler: Dispatcher.DispatchHandler) => {
     server = handler;
@@ -57,6 +58,7 @@ export function playRelay(t: TestContext) {
     caller: {
       response,
       head: (status) => void response.writeHead(status, ['content-type', 'text/event-stream']).flushHeaders(),
+      ended: () => undefined,
       refuse: (refusal) => {
         refused = refusal;
       },

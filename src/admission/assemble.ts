@@ -1,0 +1,123 @@
+/** Puts together what decides, remembers and tidies up, and begins and ends it in the right order. */
+import type { Config } from '../config/schema.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { learnedTable } from '../redis/learned-table.ts';
+import { sweepTable } from '../redis/sweep-table.ts';
+import { type FoundTicket, ticketTable } from '../redis/ticket-table.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { Admission, type AdmissionOutcome } from './admission.ts';
+import { LocalShare } from './degraded/local-share.ts';
+import { Estimator, type OnEstimateError } from './estimate/estimator.ts';
+import { LearnedMerge } from './estimate/learned-merge.ts';
+import { Installation } from './installation.ts';
+import type { KeyStore } from './keys/key-store.ts';
+import { Replicas } from './replicas.ts';
+import { Revocations } from './revocations.ts';
+import { AdmissionDesk } from './tickets/desk.ts';
+import { OpenTickets } from './tickets/open-tickets.ts';
+import { Settler } from './tickets/settler.ts';
+import { Sweeper } from './tickets/sweeper.ts';
+
+export interface AdmissionObserver {
+  admissionDecided(outcome: AdmissionOutcome, limit: string): void;
+  ticketsSettled(found: readonly FoundTicket[]): void;
+  settlementsDropped(count: number): void;
+  ticketsLost(count: number): void;
+  slotsRetaken(count: number): void;
+  estimateErred(...error: Parameters<OnEstimateError>): void;
+}
+
+interface AssemblyParts {
+  readonly config: Config;
+  readonly version: string;
+  readonly redis: RedisConnection;
+  readonly keys: KeyStore;
+  /** Public names of the models that are served now. */
+  readonly models: () => readonly string[];
+  /** Calls that each upstream works on for this replica. */
+  readonly inFlight: () => Readonly<Record<string, number>>;
+  readonly observer: AdmissionObserver;
+  readonly log: Logger;
+}
+
+export class AssembledAdmission {
+  readonly admission: Admission;
+  readonly estimator: Estimator;
+  readonly replicas: Replicas;
+  readonly installation: Installation;
+  readonly #settler: Settler;
+  readonly #open: OpenTickets;
+  readonly #sweeper: Sweeper;
+  readonly #merge: LearnedMerge;
+  readonly #revocations: Revocations;
+
+  constructor({ config, version, redis, keys, models, inFlight, observer, log }: AssemblyParts) {
+    const { lease_seconds, heartbeat_seconds } = config.admission;
+    const leaseMs = lease_seconds * 1_000;
+    const tickets = ticketTable(redis);
+    this.estimator = new Estimator((...error) => observer.estimateErred(...error));
+    this.replicas = new Replicas({ redis, version, inFlight, log });
+    this.installation = new Installation({ redis, log });
+    this.#revocations = new Revocations({ redis, store: keys, now: Date.now, log });
+    this.#merge = new LearnedMerge({ estimator: this.estimator, table: learnedTable(redis), models, log });
+    const replica = this.replicas.id;
+    this.#settler = new Settler({
+      table: tickets,
+      replica,
+      callsKept: config.usage.calls_kept,
+      log,
+      onSettled: (found) => observer.ticketsSettled(found),
+      onDropped: (count) => observer.settlementsDropped(count),
+    });
+    this.#open = new OpenTickets(tickets, { leaseMs, everyMs: heartbeat_seconds * 1_000 }, (count) =>
+      observer.slotsRetaken(count),
+    );
+    this.#sweeper = new Sweeper({
+      tickets,
+      table: sweepTable(redis),
+      replica,
+      log,
+      onLost: (count) => observer.ticketsLost(count),
+    });
+    this.admission = new Admission({
+      desk: new AdmissionDesk(tickets, leaseMs),
+      settler: this.#settler,
+      open: this.#open,
+      sweeper: this.#sweeper,
+      local: new LocalShare({ replicas: this.replicas, now: Date.now }),
+      replica,
+      redisState: redis.state,
+      onDecision: (outcome, limit) => observer.admissionDecided(outcome, limit),
+    });
+  }
+
+  /** Calls that hold a ticket. */
+  get openTickets(): number {
+    return this.#open.size;
+  }
+
+  /** Closings that Redis has not confirmed. */
+  get backlog(): number {
+    return this.#settler.backlog;
+  }
+
+  start(): void {
+    this.replicas.start();
+    this.installation.start();
+    this.#revocations.start();
+    this.#merge.start();
+    this.#open.start();
+    this.#sweeper.start();
+  }
+
+  /** After the last call has ended. Settlements that Redis does not take within the limit are left to the sweep. */
+  async stop(limitMs: number): Promise<void> {
+    this.#sweeper.stop();
+    this.#merge.stop();
+    this.#revocations.stop();
+    this.installation.stop();
+    await this.#settler.flush(limitMs);
+    this.#open.stop();
+    await this.replicas.stop();
+  }
+}
