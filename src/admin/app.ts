@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { Installation } from '../admission/installation.ts';
 import type { KeyStore } from '../admission/keys/key-store.ts';
+import type { UsageReader } from '../admission/usage/usage-reader.ts';
 import { watchMethods } from '../http/methods.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Health } from '../upstream/upstream.ts';
 import { answerBrokenHttp, answerFaults, answerUnknownPath, refuse } from './answers.ts';
 import { demandToken } from './authorization.ts';
 import { importRoutes } from './import.ts';
+import { installationRoutes } from './installation.ts';
 import { keyRoutes } from './keys.ts';
 
 import { probeRoutes, type Readiness } from './probes.ts';
 import { tenantRoutes } from './tenants.ts';
+import { usageRoutes } from './usage.ts';
 import { compileZod } from './validation.ts';
 
 /** A GPU server as this gateway last saw it. */
@@ -29,6 +33,8 @@ export interface AdminDependencies {
   /** Undefined: /admin/* is off. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
+  readonly usage: UsageReader;
+  readonly installation: Pick<Installation, 'accept'>;
   readonly log: Logger;
   /** Wall clock in milliseconds; default: this machine's. */
   now?(): number;
@@ -81,6 +87,8 @@ function adminApi(dependencies: AdminDependencies) {
     keyRoutes(scope, dependencies);
     tenantRoutes(scope, dependencies);
     scope.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));
+    usageRoutes(scope, dependencies);
+    installationRoutes(scope, dependencies);
     await scope.register(importRoutes(dependencies));
     refuseOtherMethods();
   };

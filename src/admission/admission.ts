@@ -44,6 +44,8 @@ interface AdmissionParts {
   /** Of this process; begins the ids of its tickets. */
   readonly replica: string;
   readonly redisState: () => 'ok' | 'degraded';
+  /** Whether Redis holds the data of this installation. */
+  readonly isDataTrusted: () => boolean;
   /** Called for each decision, on the hot path. `limit` is the one that refused. */
   readonly onDecision: (outcome: AdmissionOutcome, limit: string) => void;
 }
@@ -72,7 +74,7 @@ export class Admission {
    */
   async admit(principal: Principal, model: string, charge: Charge): Promise<AdmissionResult> {
     const { tenant, keyId, version } = principal;
-    const { desk, sweeper, redisState } = this.#parts;
+    const { desk, sweeper, redisState, isDataTrusted } = this.#parts;
     const request: TicketRequest = {
       ticket: this.#nextId(),
       keyId,
@@ -90,6 +92,8 @@ export class Admission {
     }
     if (!answer.ok) return this.#decideAlone(tenant, request, wasSent);
     if (answer.value === 'stale') {
+      // Of data that are gone no limits can be read anew.
+      if (!isDataTrusted()) return this.#decideAlone(tenant, request, false);
       this.#parts.onDecision('stale', '');
       return { kind: 'stale' };
     }

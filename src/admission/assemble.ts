@@ -40,6 +40,8 @@ interface AssemblyParts {
   readonly log: Logger;
 }
 
+const MERGE_EVERY_MS = 10_000;
+
 export class AssembledAdmission {
   readonly admission: Admission;
   readonly estimator: Estimator;
@@ -49,7 +51,7 @@ export class AssembledAdmission {
   readonly #open: OpenTickets;
   readonly #sweeper: Sweeper;
   readonly #merge: LearnedMerge;
-  readonly #revocations: Revocations;
+  readonly revocations: Revocations;
 
   constructor({ config, version, redis, keys, models, inFlight, observer, log }: AssemblyParts) {
     const { lease_seconds, heartbeat_seconds } = config.admission;
@@ -58,8 +60,14 @@ export class AssembledAdmission {
     this.estimator = new Estimator((...error) => observer.estimateErred(...error));
     this.replicas = new Replicas({ redis, version, inFlight, log });
     this.installation = new Installation({ redis, log });
-    this.#revocations = new Revocations({ redis, store: keys, now: Date.now, log });
-    this.#merge = new LearnedMerge({ estimator: this.estimator, table: learnedTable(redis), models, log });
+    this.revocations = new Revocations({ redis, store: keys, now: Date.now, log });
+    this.#merge = new LearnedMerge({
+      estimator: this.estimator,
+      table: learnedTable(redis),
+      models,
+      intervalMs: MERGE_EVERY_MS,
+      log,
+    });
     const replica = this.replicas.id;
     this.#settler = new Settler({
       table: tickets,
@@ -87,6 +95,7 @@ export class AssembledAdmission {
       local: new LocalShare({ replicas: this.replicas, now: Date.now }),
       replica,
       redisState: redis.state,
+      isDataTrusted: () => this.installation.isTrusted(),
       onDecision: (outcome, limit) => observer.admissionDecided(outcome, limit),
     });
   }
@@ -104,7 +113,7 @@ export class AssembledAdmission {
   start(): void {
     this.replicas.start();
     this.installation.start();
-    this.#revocations.start();
+    this.revocations.start();
     this.#merge.start();
     this.#open.start();
     this.#sweeper.start();
@@ -114,7 +123,7 @@ export class AssembledAdmission {
   async stop(limitMs: number): Promise<void> {
     this.#sweeper.stop();
     this.#merge.stop();
-    this.#revocations.stop();
+    this.revocations.stop();
     this.installation.stop();
     await this.#settler.flush(limitMs);
     this.#open.stop();

@@ -13,7 +13,7 @@ import { ForeignForms } from './keys/foreign-forms.ts';
 import type { CachedKey } from './keys/key-cache.ts';
 import { type KeyDigest, keyDigest } from './keys/key-digest.ts';
 import { generatedKeyId, KEY_PREFIX, presentableKeyPattern } from './keys/key-format.ts';
-import { type Fetched, KeyMemory } from './keys/key-memory.ts';
+import { type DataInRedis, type Fetched, KeyMemory } from './keys/key-memory.ts';
 import { invalidKey, keyCannotBeChecked, missingKey } from './keys/key-refusals.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -46,8 +46,7 @@ interface AuthenticatorParts {
   readonly redis: RedisConnection;
   readonly config: Pick<Config, 'keys' | 'secret' | 'defaults'>;
   readonly log: Logger;
-  /** Whether Redis holds the data of this installation. */
-  readonly isTrusted: () => boolean;
+  readonly data: DataInRedis;
   /** Called once for each call of `authenticate`, on the hot path. */
   readonly onLookup?: (outcome: LookupOutcome) => void;
 }
@@ -83,11 +82,18 @@ class CachingAuthenticator implements Authenticator {
     this.#digestOf = digestOf;
     this.#environment = environment;
     const defaultTenant = config.defaults.tenant;
-    this.#memory = new KeyMemory({ table, limits: config.keys, environment, defaultTenant, log });
+    this.#memory = new KeyMemory({
+      table,
+      limits: config.keys,
+      environment,
+      defaultTenant,
+      data: parts.data,
+      log,
+    });
     this.#lookups = new GuardedLookups({
       memory: this.#memory,
       guesses: new Guesses({ perMinute: config.keys.failed_lookups_per_minute, log }),
-      redisState: redis.state,
+      canBeAsked: () => redis.state() === 'ok' && parts.data.isTrusted(),
       isNamed: (digest) => environment.has(digest),
       foundMax: config.keys.cached_max,
     });
@@ -117,8 +123,10 @@ class CachingAuthenticator implements Authenticator {
     if (!presentableKeyPattern.test(presented)) return this.#refuse('unseen', invalidKey('malformed'));
     const digest = this.#digestOf(presented);
     const recalled = this.#memory.recall(digest, nowMs);
-    if (recalled === 'unknown') return this.#refuseUnknown('memory', presented);
-    if (recalled) return this.#admit('memory', recalled, nowMs);
+    if (recalled === 'unknown' && this.#parts.data.isTrusted()) {
+      return this.#refuse('memory', unknownKey(presented));
+    }
+    if (recalled && recalled !== 'unknown') return this.#admit('memory', recalled, nowMs);
     return this.#ifWorthAsking({ presented, digest, address, nowMs });
   }
 
@@ -147,7 +155,7 @@ class CachingAuthenticator implements Authenticator {
   }
 
   #concludeFrom(fetched: Fetched, { presented, nowMs }: Question): Verdict {
-    if (fetched === 'unknown') return this.#refuseUnknown('redis', presented);
+    if (fetched === 'unknown') return this.#refuse('redis', unknownKey(presented));
     if ('digest' in fetched) return this.#admit('redis', fetched, nowMs);
     return this.#refuse('unavailable', fetched);
   }
@@ -156,12 +164,6 @@ class CachingAuthenticator implements Authenticator {
   #admit(source: 'memory' | 'redis', known: CachedKey, nowMs: number): Verdict {
     this.#parts.onLookup?.(known.retryAtMs > 0 ? 'grace' : source);
     return nowMs < known.endsAtMs ? known.verdict : known.verdictAfterEnd;
-  }
-
-  /** A key that Redis does not have is wrong only if Redis has all that it should have. */
-  #refuseUnknown(source: 'memory' | 'redis', presented: string): Verdict {
-    if (this.#parts.isTrusted()) return this.#refuse(source, unknownKey(presented));
-    return this.#refuse('unavailable', keyCannotBeChecked('the data of the installation may be missing'));
   }
 
   #refuse(outcome: LookupOutcome, refusal: Refusal): Verdict {

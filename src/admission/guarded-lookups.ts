@@ -3,7 +3,6 @@
  * before, passes as if there were no guard: whatever others behind the same address do, it is asked for.
  */
 import type { Refusal } from '../core/errors.ts';
-import type { RedisState } from '../redis/connection.ts';
 import { clientNetwork } from './client-network.ts';
 import type { Guesses } from './guesses.ts';
 import type { Fetched } from './keys/key-memory.ts';
@@ -27,7 +26,8 @@ interface GuardedLookupsParts {
     fetch(digest: string, nowMs: number): Promise<Fetched>;
   };
   readonly guesses: Guesses;
-  readonly redisState: () => RedisState;
+  /** Whether Redis answers, and what it does not have does not exist. */
+  readonly canBeAsked: () => boolean;
   /** Keys named by the configuration are known from the beginning. */
   readonly isNamed: (digest: string) => boolean;
   /** How many found keys are remembered. */
@@ -46,12 +46,12 @@ export class GuardedLookups {
 
   /** @param address of the caller */
   find(digest: string, address: string, nowMs: number): Promise<Fetched> | Denied {
-    const { guesses, redisState } = this.#parts;
+    const { guesses, canBeAsked } = this.#parts;
     if (this.#isFamiliar(digest)) return this.#fetch(digest, nowMs);
     const network = clientNetwork(address);
     const waitMs = guesses.blockedMs(network, nowMs);
-    // While Redis is away nobody is looked up, and the answer is 503 for all.
-    if (waitMs > 0 && redisState() === 'ok') return { denied: 'limited', refusal: tooManyFailedKeys(waitMs) };
+    // While Redis or its data are away the answer is 503 for all.
+    if (waitMs > 0 && canBeAsked()) return { denied: 'limited', refusal: tooManyFailedKeys(waitMs) };
     const underWay = this.#underWay.get(digest);
     if (underWay) return underWay;
     if (this.#underWay.size >= FIRST_LOOKUPS_MAX) return CROWDED;

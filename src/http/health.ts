@@ -20,6 +20,7 @@ const ENDPOINTS = {
   rerank: '/v1/rerank',
   score: '/v1/score',
   models: '/v1/models',
+  usage: '/v1/usage',
   health: '/health',
 };
 

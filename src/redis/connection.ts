@@ -13,6 +13,7 @@ import { type RedisClient, redisAccess } from './options.ts';
 import { defineScripts } from './scripts.ts';
 import { type RenewableSubscription, type Subscriber, type Subscription, subscribe } from './subscription.ts';
 import { watchSwitches } from './switch.ts';
+import { within } from './within.ts';
 
 export type { RedisState } from './health.ts';
 export type { RedisClient } from './options.ts';
@@ -40,8 +41,8 @@ export interface RedisConnection extends HealthOfConnection {
   ask<T>(commands: (client: RedisClient) => Promise<T>, kind?: CommandKind): Promise<Answer<T>>;
   /**
    * As `ask`, for writes that a failover must not undo: fails unless a replica has confirmed what lies in the slot
-   * of `key`, where its primary has one that follows. It may have run nevertheless. Waits at most twice the
-   * command time-out, and once more for its connection.
+   * of `key`, where its primary has one that follows. It may have run nevertheless. Takes at most twice the
+   * command time-out.
    */
   durable<T>(commands: (client: RedisClient) => Promise<T>, key: string): Promise<Answer<T>>;
   /** Listens to a channel on a connection of its own, for as long as the subscription is not closed. */
@@ -132,21 +133,4 @@ export function connectRedis(
       client.disconnect();
     },
   };
-}
-
-/** A question may have several steps, each with a time-out of its own. */
-function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('Command timed out')), limitMs);
-    work.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }

@@ -110,7 +110,7 @@ export interface TicketTable {
 const MARKER_KEPT_MS = 600_000;
 const FOUND: readonly FoundTicket[] = ['absent', 'open', 'expired', 'closed'];
 
-export function ticketTable({ ask, keys }: RedisConnection): TicketTable {
+export function ticketTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): TicketTable {
   return {
     admit: (tenant, version, leaseMs, requests) =>
       ask(async (client) => {

@@ -91,9 +91,13 @@ class Gateway {
       redis: this.#redis,
       config,
       log: logger,
-      isTrusted: () => this.#limits.installation.isTrusted(),
+      data: {
+        isTrusted: () => this.#limits.installation.isTrusted(),
+        isRevoked: (keyId) => this.#limits.revocations.isRevoked(keyId),
+      },
       onLookup: (outcome) => this.#metrics.keyLookup(outcome),
     });
+    const usage = createUsageReader({ redis: this.#redis, now: Date.now });
     this.#publicApp = createPublicApp({
       config,
       version: packageJson.version,
@@ -105,7 +109,7 @@ class Gateway {
       pricesOf: priceList(config),
       settlementFailed: ({ message, stack }) =>
         logger.error({ cause: message, stack }, 'a call cannot be settled'),
-      usage: createUsageReader({ redis: this.#redis, now: Date.now }),
+      usage,
       redis: this.#redis.state,
       observe: ({ call }, finished, endedAtMs) => this.#observer.observe(call, finished, endedAtMs),
       untrustedForward: once((address) =>
@@ -117,7 +121,9 @@ class Gateway {
     });
     this.#adminApp = createAdminApp({
       token: config.admin.token,
-      keys,
+      keys: this.#limits.revocations.watching(keys),
+      usage,
+      installation: this.#limits.installation,
       log: logger,
       readiness: () => this.#readiness(),
       metrics: () => this.#metrics.text(),

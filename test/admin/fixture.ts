@@ -1,7 +1,9 @@
 /** The admin app over real HTTP, with the real key store on a Redis of its own. */
 
 import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
+import { Installation } from '../../src/admission/installation.ts';
 import { createKeyStore } from '../../src/admission/keys/key-store.ts';
+import { createUsageReader } from '../../src/admission/usage/usage-reader.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
@@ -56,6 +58,8 @@ export async function startAdmin(
   const app = createAdminApp({
     token: TOKEN,
     keys: createKeyStore({ redis: connection, config, now: Date.now }),
+    usage: createUsageReader({ redis: connection, now: Date.now }),
+    installation: new Installation({ redis: connection, log }),
     log,
     readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),

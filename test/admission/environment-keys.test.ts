@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createAuthenticator } from '../../src/admission/authenticate.ts';
 import { noLimits } from '../../src/core/limits.ts';
 import type { RedisConnection } from '../../src/redis/connection.ts';
-import { ask, configFor, must, newKey, openGround, quiet, until } from './ground.ts';
+import { ask, configFor, must, newKey, openGround, quiet, until, wholeData } from './ground.ts';
 
 const environment = [{ tenant: 'ops', key: 'a-key-from-the-environment' }];
 const key = 'a-key-from-the-environment';
@@ -59,7 +59,7 @@ test('keys of the environment have the limits of the defaults, until their tenan
         },
       }),
   };
-  const parts = { redis: noticing, config, log: quiet, isTrusted: () => true };
+  const parts = { redis: noticing, config, log: quiet, data: wholeData };
   const authenticator = createAuthenticator(parts);
   authenticator.start();
   t.after(() => authenticator.stop());

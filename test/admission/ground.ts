@@ -19,6 +19,9 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 
 export const quiet = createLogger('silent', {}, { write: () => undefined });
 
+/** Redis has all that it should have. */
+export const wholeData = { isTrusted: () => true, isRevoked: () => false };
+
 export interface Replica extends Authenticator {
   readonly outcomes: LookupOutcome[];
 }
@@ -66,7 +69,7 @@ export async function openGround(t: TestContext): Promise<Ground> {
       const outcomes: LookupOutcome[] = [];
       const subscribed = Promise.withResolvers<void>();
       const own = wrap(noticing(await connect(), subscribed.resolve));
-      const parts = { redis: own, config: configFor(redis, keys), log: quiet, isTrusted: () => true };
+      const parts = { redis: own, config: configFor(redis, keys), log: quiet, data: wholeData };
       const authenticator = createAuthenticator({ ...parts, onLookup: (outcome) => outcomes.push(outcome) });
       closers.push(() => authenticator.stop());
       authenticator.start();

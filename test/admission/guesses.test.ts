@@ -1,10 +1,12 @@
 /** Whoever guesses at keys has a few looked up and no more; whoever has a key that is known notices nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST_LOOKUPS_MAX } from '../../src/admission/guarded-lookups.ts';
+import { FIRST_LOOKUPS_MAX, GuardedLookups } from '../../src/admission/guarded-lookups.ts';
+import { Guesses } from '../../src/admission/guesses.ts';
 import { newKeyId, newSecret } from '../../src/admission/keys/key-format.ts';
+import { keyCannotBeChecked } from '../../src/admission/keys/key-refusals.ts';
 import { errorBody } from '../../src/core/errors.ts';
-import { must, newKey, openGround, type Replica, told, until } from './ground.ts';
+import { must, newKey, openGround, quiet, type Replica, told, until } from './ground.ts';
 import { redisCalls } from './redis-calls.ts';
 
 const LIMIT = 20;
@@ -120,6 +122,23 @@ test('while Redis is away a blocked address gets 503 like everybody, never 429',
   assert.match(await guess(other), /^503/);
   redis.resume();
   await until(async () => /^429/.test(await guess(other)));
+});
+
+test('while the data of Redis are not trusted a blocked address gets 503 like everybody, never 429', async () => {
+  const memory = { isKnown: () => false, fetch: async () => keyCannotBeChecked('the data may be missing') };
+  const guesses = new Guesses({ perMinute: 1, log: quiet });
+  await guesses.failed(GUESSER, 'wrong', Date.now());
+  let trusted = true;
+  const others = { isNamed: () => false, foundMax: 10 };
+  const lookups = new GuardedLookups({ memory, guesses, canBeAsked: () => trusted, ...others });
+  const status = async () => {
+    const found = await lookups.find('new', GUESSER, Date.now());
+    assert.ok(typeof found === 'object' && !('digest' in found));
+    return 'denied' in found ? found.refusal.status : found.status;
+  };
+  assert.equal(await status(), 429);
+  trusted = false;
+  assert.equal(await status(), 503);
 });
 
 test('with the limit at 0 every unknown key is looked up', async (t) => {

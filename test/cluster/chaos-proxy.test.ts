@@ -104,6 +104,19 @@ test('stalled, nothing passes in either direction; resumed, all of it comes', as
   assert.deepEqual([await waiting, await late].sort(), [1, 2]);
 });
 
+test('a reply that was under way when the stall began waits for its end', async (t) => {
+  const { proxy, client } = await opened(t);
+  proxy.latency(30);
+  const { replies } = proxy.stats();
+  const reply = client.incr('n');
+  await until(() => proxy.stats().replies === replies + 1);
+  proxy.stall();
+  const silence = new Promise((resolve) => setTimeout(() => resolve('silence'), 120));
+  assert.equal(await Promise.race([reply, silence]), 'silence');
+  proxy.resume();
+  assert.equal(await reply, 1);
+});
+
 test('a command that timed out in a stall runs when things go on', async (t) => {
   const { proxy, client, direct } = await opened(t, { commandTimeout: 20 });
   proxy.stall();
@@ -148,6 +161,17 @@ test('a reply that is dropped: its command has run once, replies before it come,
   await until(() => client.status === 'ready');
   for (let count = 2; count < 10; count += 1) assert.equal(await client.incr('c'), count);
   assert.equal(proxy.stats().droppedReplies, 1);
+});
+
+test('replies that latency holds back come before the reset of a reply that is dropped behind them', async (t) => {
+  const { proxy, client } = await opened(t);
+  proxy.latency(60);
+  proxy.dropReplies({ every: 3 });
+  const settled = await Promise.allSettled([client.incr('a'), client.incr('b'), client.incr('c')]);
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected'],
+  );
 });
 
 test('of a large reply that is dropped not one byte comes', async (t) => {

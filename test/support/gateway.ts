@@ -41,6 +41,8 @@ export interface GatewayOptions {
   /** Shared with another gateway; not ended with this one. */
   readonly redis?: TestRedis;
   readonly makeKey?: boolean;
+  /** Entry of another source tree; default: this one. */
+  readonly main?: string;
 }
 
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
@@ -49,7 +51,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const logFile = join(folder, 'gateway.log');
   const configFile = join(folder, 'sluice.yaml');
   await writeFile(configFile, stringify(options.config ?? {}));
-  const child = fork(main, ['gateway'], {
+  const child = fork(options.main ?? main, ['gateway'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH,

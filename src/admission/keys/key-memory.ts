@@ -25,18 +25,28 @@ const RETRY_MS = 1_000;
 /** `unknown`: there is no such key. A refusal: Redis did not answer and the key is not known here. */
 export type Fetched = CachedKey | 'unknown' | Refusal;
 
+/** How far what Redis says of a key can be believed, after it was emptied or rolled back. */
+export interface DataInRedis {
+  /** Whether a key that is not there does not exist. */
+  isTrusted(): boolean;
+  /** Whether this key was revoked lately, even if its record says otherwise. */
+  isRevoked(keyId: string): boolean;
+}
+
 interface KeyMemoryParts {
   readonly table: KeyTable;
   readonly limits: Pick<Config['keys'], 'cache_seconds' | 'grace_seconds' | 'cached_max'>;
   /** Keys that need no Redis, by digest; only whether their tenant is disabled is asked. */
   readonly environment: ReadonlyMap<string, StoredKey>;
   readonly defaultTenant: Allowance;
+  readonly data: DataInRedis;
   readonly log: Logger;
 }
 
 export class KeyMemory {
   readonly #environment: ReadonlyMap<string, StoredKey>;
   readonly #defaultTenant: Allowance;
+  readonly #data: DataInRedis;
   readonly #log: Logger;
   readonly #lifeMs: number;
   readonly #graceMs: number;
@@ -44,9 +54,10 @@ export class KeyMemory {
   readonly #unknown = new UnknownKeys();
   readonly #lookup: KeyLookup<Fetched>;
 
-  constructor({ table, limits, environment, defaultTenant, log }: KeyMemoryParts) {
+  constructor({ table, limits, environment, defaultTenant, data, log }: KeyMemoryParts) {
     this.#environment = environment;
     this.#defaultTenant = defaultTenant;
+    this.#data = data;
     this.#log = log;
     this.#lifeMs = limits.cache_seconds * 1_000;
     this.#graceMs = limits.grace_seconds * 1_000;
@@ -100,9 +111,17 @@ export class KeyMemory {
 
   async #load(table: KeyTable, digest: string): Promise<FoundAnswer> {
     const named = this.#environment.get(digest);
-    if (!named) return table.findBySecret(digest);
+    if (!named) return this.#believed(await table.findBySecret(digest));
     const found = await table.findTenantVersioned(named.tenant);
     return found.ok ? { ok: true, value: { stored: named, ...found.value } } : found;
+  }
+
+  #believed(answer: FoundAnswer): FoundAnswer {
+    if (!answer.ok) return answer;
+    if (!answer.value) return this.#data.isTrusted() ? answer : DATA_MISSING;
+    const { stored } = answer.value;
+    if (stored.status === 'revoked' || !this.#data.isRevoked(stored.id)) return answer;
+    return { ok: true, value: { ...answer.value, stored: { ...stored, status: 'revoked' } } };
   }
 
   #refresh(digest: string, nowMs: number): void {
@@ -150,3 +169,8 @@ export class KeyMemory {
 function isDue({ retryAtMs }: CachedKey, nowMs: number): boolean {
   return nowMs >= retryAtMs || retryAtMs - nowMs > RETRY_MS;
 }
+
+const DATA_MISSING: FoundAnswer = {
+  ok: false,
+  failure: { kind: 'unavailable', cause: 'the data of the installation may be missing' },
+};

@@ -75,12 +75,7 @@ for index = 1, tonumber(ARGV[3]) do
   at = at + 7
   for quota_index = 1, quotas do
     local period = tonumber(ARGV[at + 1])
-    local current = period_at(period, now)
-    local used = one.quotas[period]
-    if not used or used.period ~= current then
-      used = { 0, 0, 0, 0, 0, period = current }
-      one.quotas[period] = used
-    end
+    local used = current_quota(one, period)
     local max = {}
     for dimension = 1, 5 do max[dimension] = tonumber(ARGV[at + 1 + dimension]) end
     scope.quotas[quota_index] = { period = period, used = used, max = max }
@@ -208,13 +203,14 @@ end
 free_slots_if_full()
 
 local reply = { now }
-local tickets, leases = {}, {}
+local tickets, leases, taken = {}, {}, {}
 local known = redis.call('HMGET', TICKETS, unpack(ids))
 for index, call in ipairs(calls) do
   local reason, wait
-  if not known[index] then
+  if not (known[index] or taken[call.id]) then
     reason, wait = refusal_of(call)
     if not reason then
+      taken[call.id] = true
       tickets[#tickets + 1], tickets[#tickets + 2] = call.id, take(call)
       leases[#leases + 1], leases[#leases + 2] = string.format('%.0f', now + lease_ms), call.id
     end

@@ -9,5 +9,4 @@
 local expired, forgotten = expire(tonumber(ARGV[1]))
 keep_accounts()
 keep_books()
-if expired > 0 then keep_clock() end
 return { expired, forgotten, redis.call('ZCARD', LEASES) }

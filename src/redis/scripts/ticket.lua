@@ -111,6 +111,17 @@ local function account(scope)
   return known
 end
 
+-- The sums of the period in which we are, which begins with nothing.
+local function current_quota(one, period)
+  local current = period_at(period, now)
+  local quota = one.quotas[period]
+  if not quota or quota.period ~= current then
+    quota = { 0, 0, 0, 0, 0, period = current }
+    one.quotas[period] = quota
+  end
+  return quota
+end
+
 -- Writes what has changed. Numbers that are passed on as they are keep all their digits.
 local function keep_accounts()
   for scope, one in pairs(accounts) do
@@ -261,5 +272,6 @@ local function expire(count_max)
     redis.call('HDEL', TICKETS, unpack(forgotten))
     redis.call('ZREM', LEASES, unpack(forgotten))
   end
+  if expired > 0 then keep_clock() end
   return expired, #forgotten
 end

@@ -1,0 +1,327 @@
+/**
+ * What the ticket scripts promise, without Redis: one tenant, plain maps, one thing after the other. Slow and
+ * obvious. Random sequences run against both (random-run.ts).
+ */
+import { type Charge, noCharge } from '../../../src/core/ticket.ts';
+import type {
+  Admitted,
+  Amounts,
+  FoundTicket,
+  Scope,
+  ScopeState,
+  SweptTenant,
+  TicketClosing,
+  TicketRequest,
+  TicketVerdict,
+} from '../../../src/redis/ticket-table.ts';
+import {
+  addSums,
+  adopted,
+  type Bucket,
+  charged,
+  dayOf,
+  heldAt,
+  minus,
+  missingMs,
+  monthOf,
+  periodAt,
+  periodEndMs,
+  plus,
+  type Sums,
+} from './reference-parts.ts';
+
+export interface Account {
+  slots: number;
+  requests: Bucket | undefined;
+  tokens: Bucket | undefined;
+  /** By kind of period. */
+  readonly quotas: Map<number, { readonly period: number; readonly used: Amounts }>;
+}
+
+/** What was taken from one account. */
+interface Taken {
+  readonly scope: string;
+  readonly slot: boolean;
+  readonly requests: boolean;
+  readonly tokens: boolean;
+  readonly quotas: readonly number[];
+}
+
+export interface ModelTicket {
+  state: 'open' | 'expired' | 'closed';
+  /** Booked as lost, at least once. */
+  isBookedLost: boolean;
+  untilMs: number;
+  readonly keyId: string;
+  readonly model: string;
+  readonly atMs: number;
+  readonly charge: Charge;
+  readonly taken: readonly Taken[];
+}
+
+const EXPIRED_KEPT_MS = 86_400_000;
+const MARKER_KEPT_MS = 600_000;
+/** Less than that is not waited for: the clock has whole milliseconds. */
+const ROUNDING_MS = 0.25;
+
+export class ReferenceModel {
+  /** Of the server; may step back. */
+  timeMs: number;
+  version = 0;
+  /** What time was last seen by a step that wrote. */
+  clockMs = 0;
+  readonly accounts = new Map<string, Account>();
+  readonly tickets = new Map<string, ModelTicket>();
+  /** By `<day or month>:<key>:<model>`. */
+  readonly books = new Map<string, Sums>();
+  readonly batches = new Map<string, number>();
+
+  constructor(timeMs: number) {
+    this.timeMs = timeMs;
+  }
+
+  /** A step back of up to a minute stops time; a longer one is believed. */
+  now(): number {
+    const isStanding = this.clockMs > this.timeMs && this.clockMs - this.timeMs <= 60_000;
+    return isStanding ? this.clockMs : this.timeMs;
+  }
+
+  account(scope: string): Account {
+    const known = this.accounts.get(scope);
+    if (known) return known;
+    const made: Account = { slots: 0, requests: undefined, tokens: undefined, quotas: new Map() };
+    this.accounts.set(scope, made);
+    return made;
+  }
+
+  admit(version: number, leaseMs: number, requests: readonly TicketRequest[]): Admitted | 'stale' {
+    if (version !== this.version) return 'stale';
+    const now = this.now();
+    const scopes = new Map(
+      requests.flatMap(({ scopes: four }) => four.flatMap((one) => (one ? [[one.name, one]] : []))),
+    );
+    const isFull = ({ name, slots }: Scope) => slots !== undefined && this.account(name).slots >= slots;
+    if ([...scopes.values()].some(isFull)) this.#expire(100);
+    const verdicts = requests.map((request): TicketVerdict => {
+      if (this.tickets.has(request.ticket)) return { code: 0, waitMs: 0 };
+      const refusal = this.#refusal(request, now);
+      if (refusal) return { code: refusal.code, waitMs: Math.ceil(refusal.waitMs) };
+      this.#take(request, now, leaseMs);
+      return { code: 0, waitMs: 0 };
+    });
+    const states = new Map([...scopes].map(([name, scope]) => [name, this.#state(scope, now)]));
+    return { nowMs: now, verdicts, states };
+  }
+
+  /** A spent quota comes before all else; of the rest what takes longest; a slot only where nothing else refuses. */
+  #refusal({ scopes, parts, charge }: TicketRequest, now: number): TicketVerdict | undefined {
+    let worst: TicketVerdict | undefined;
+    const [, tokens] = amountsOf(charge);
+    for (const [index, scope] of scopes.entries()) {
+      if (!scope) continue;
+      const kind = 100 * (index + 1);
+      const quota = parts.quota ? this.#spentQuota(scope, charge, now) : undefined;
+      if (quota) return { code: kind + quota.code, waitMs: quota.waitMs };
+      const account = this.account(scope.name);
+      const calls = adopted(account.requests, scope.requests, now);
+      const words = adopted(account.tokens, scope.tokens, now);
+      const waits = [
+        calls && parts.rate ? missingMs(calls, 1, now) : 0,
+        words && parts.rate && tokens > 0 ? missingMs(words, Math.min(tokens, words.burst), now) : 0,
+      ] as const;
+      const code = waits[1] > waits[0] ? 2 : 1;
+      const waitMs = Math.max(...waits);
+      if (waitMs > ROUNDING_MS && waitMs > (worst?.waitMs ?? -1)) worst = { code: kind + code, waitMs };
+      const isFull = parts.slot && scope.slots !== undefined && account.slots >= scope.slots;
+      if (!worst && isFull) worst = { code: kind + 3, waitMs: -1 };
+    }
+    return worst;
+  }
+
+  #spentQuota(scope: Scope, charge: Charge, now: number): TicketVerdict | undefined {
+    const amounts = amountsOf(charge);
+    for (const { period, max } of scope.quotas) {
+      const used = this.#used(scope.name, period, now);
+      for (const [index, limit] of max.entries()) {
+        const [before, amount] = [used[index] ?? 0, amounts[index] ?? 0];
+        if (limit === undefined || (before + amount <= limit && before < limit)) continue;
+        // What a call does not need does not refuse it, unless nobody can know what it will need: money, GPU time.
+        if (amount === 0 && index < 3) continue;
+        return { code: 10 * period + index + 1, waitMs: periodEndMs(period, now) };
+      }
+    }
+    return undefined;
+  }
+
+  #used(scope: string, period: number, now: number): Amounts {
+    const quota = this.account(scope).quotas.get(period);
+    return quota?.period === periodAt(period, now) ? quota.used : [0, 0, 0, 0, 0];
+  }
+
+  #take({ ticket, keyId, model, scopes, parts, charge }: TicketRequest, now: number, leaseMs: number): void {
+    const taken = scopes.flatMap((scope): Taken[] => {
+      if (!scope) return [];
+      const account = this.account(scope.name);
+      const requests = parts.rate ? adopted(account.requests, scope.requests, now) : undefined;
+      if (requests) account.requests = charged(requests, 1, now);
+      const tokens = parts.rate ? adopted(account.tokens, scope.tokens, now) : undefined;
+      if (tokens) account.tokens = charged(tokens, amountsOf(charge)[1], now);
+      const slot = parts.slot && scope.slots !== undefined;
+      if (slot) account.slots += 1;
+      const quotas = parts.quota ? scope.quotas.map(({ period }) => period) : [];
+      for (const period of quotas) this.#use(scope.name, period, now, amountsOf(charge));
+      return [{ scope: scope.name, slot, requests: !!requests, tokens: !!tokens, quotas }];
+    });
+    const untilMs = now + leaseMs;
+    const whose = { keyId, model, atMs: now, charge };
+    this.tickets.set(ticket, { state: 'open', isBookedLost: false, untilMs, ...whose, taken });
+    this.clockMs = now;
+  }
+
+  #use(scope: string, period: number, now: number, amounts: Amounts): void {
+    const used = plus(this.#used(scope, period, now), amounts);
+    this.account(scope).quotas.set(period, { period: periodAt(period, now), used });
+  }
+
+  #state(scope: Scope, now: number): ScopeState {
+    const account = this.account(scope.name);
+    const calls = adopted(account.requests, scope.requests, now);
+    const words = adopted(account.tokens, scope.tokens, now);
+    const left = (bucket: Bucket | undefined) =>
+      bucket ? Math.max(0, Math.floor(heldAt(bucket, now) + 0.001)) : -1;
+    const fullInMs = (bucket: Bucket | undefined) =>
+      bucket ? Math.ceil(missingMs(bucket, bucket.burst, now)) : 0;
+    return {
+      requestsLeft: left(calls),
+      requestsFullInMs: fullInMs(calls),
+      tokensLeft: left(words),
+      tokensFullInMs: fullInMs(words),
+      slotsTaken: account.slots,
+      used: scope.quotas.map(({ period }) => this.#used(scope.name, period, now)),
+    };
+  }
+
+  settle(replica: string, number: number, closings: readonly TicketClosing[]): FoundTicket[] | 'repeated' {
+    if (number <= (this.batches.get(replica) ?? 0)) return 'repeated';
+    this.batches.set(replica, number);
+    const now = this.now();
+    this.clockMs = now;
+    const closed = new Set<string>();
+    return closings.map((closing) => {
+      if (closed.has(closing.ticket)) return 'closed';
+      closed.add(closing.ticket);
+      return this.#close(closing, now);
+    });
+  }
+
+  #close(closing: TicketClosing, now: number): FoundTicket {
+    const { ticket: id, keyId, model, settlement } = closing;
+    const ticket = this.tickets.get(id);
+    if (ticket?.state === 'closed') return 'closed';
+    const real = settlement?.spent ?? noCharge;
+    if (!ticket) {
+      const marker = { isBookedLost: false, keyId, model, atMs: now, charge: noCharge, taken: [] };
+      this.tickets.set(id, { state: 'closed', untilMs: now + MARKER_KEPT_MS, ...marker });
+      if (settlement) this.#chargeExisting(keyId, amountsOf(real), now);
+      if (settlement) this.#book(closing, now, settledSums(settlement));
+      return 'absent';
+    }
+    this.tickets.delete(id);
+    const delta = minus(amountsOf(real), amountsOf(ticket.charge));
+    for (const taken of ticket.taken) this.#putRight(ticket, taken, delta, settlement === undefined, now);
+    if (settlement) this.#book(ticket, ticket.atMs, settledSums(settlement));
+    if (ticket.isBookedLost) this.#book(ticket, ticket.atMs, lostSums(ticket.charge), -1);
+    return ticket.state;
+  }
+
+  #putRight(ticket: ModelTicket, taken: Taken, delta: Amounts, isVoid: boolean, now: number): void {
+    const account = this.account(taken.scope);
+    if (taken.slot && ticket.state === 'open') account.slots -= 1;
+    if (taken.tokens && account.tokens) account.tokens = charged(account.tokens, delta[1], now);
+    if (taken.requests && isVoid && account.requests) account.requests = charged(account.requests, -1, now);
+    for (const kind of taken.quotas) {
+      const quota = account.quotas.get(kind);
+      if (quota?.period !== periodAt(kind, ticket.atMs)) continue;
+      account.quotas.set(kind, { ...quota, used: plus(quota.used, delta) });
+    }
+  }
+
+  /** Nobody knows what limits a call had that ran without admission: the quotas that there are count it. */
+  #chargeExisting(keyId: string, amounts: Amounts, now: number): void {
+    for (const scope of ['tenant', `key:${keyId}`]) {
+      for (const kind of this.account(scope).quotas.keys()) this.#use(scope, kind, now, amounts);
+    }
+  }
+
+  #book(
+    whose: { keyId: string; model: string },
+    atMs: number,
+    sums: Record<string, number>,
+    times = 1,
+  ): void {
+    const pair = `${whose.keyId}:${whose.model}`;
+    for (const name of [`${dayOf(atMs)}:${pair}`, `${monthOf(atMs)}:${pair}`, `${dayOf(atMs)}:*:*`]) {
+      const book = this.books.get(name) ?? new Map<string, number>();
+      this.books.set(name, book);
+      addSums(book, sums, times);
+    }
+  }
+
+  renew(leaseMs: number, ids: readonly string[]): number {
+    const now = this.now();
+    let retaken = 0;
+    for (const id of ids) {
+      const ticket = this.tickets.get(id);
+      if (!ticket || ticket.state === 'closed') continue;
+      if (ticket.state === 'expired') {
+        retaken += 1;
+        for (const { scope, slot } of ticket.taken) this.account(scope).slots += slot ? 1 : 0;
+      }
+      ticket.state = 'open';
+      ticket.untilMs = now + leaseMs;
+      this.clockMs = now;
+    }
+    return retaken;
+  }
+
+  sweep(countMax: number): SweptTenant {
+    return { ...this.#expire(countMax), left: this.tickets.size };
+  }
+
+  #expire(countMax: number): { expired: number; forgotten: number } {
+    const now = this.now();
+    const due = [...this.tickets]
+      .filter(([, { untilMs }]) => untilMs <= now)
+      .sort(([idA, a], [idB, b]) => a.untilMs - b.untilMs || (idA < idB ? -1 : 1))
+      .slice(0, countMax);
+    const open = due.filter(([, { state }]) => state === 'open');
+    for (const [id, { state }] of due) if (state !== 'open') this.tickets.delete(id);
+    for (const [, ticket] of open) {
+      ticket.state = 'expired';
+      ticket.untilMs = now + EXPIRED_KEPT_MS;
+      for (const { scope, slot } of ticket.taken) this.account(scope).slots -= slot ? 1 : 0;
+      if (!ticket.isBookedLost) this.#book(ticket, ticket.atMs, lostSums(ticket.charge));
+      ticket.isBookedLost = true;
+      this.clockMs = now;
+    }
+    return { expired: open.length, forgotten: due.length - open.length };
+  }
+}
+
+function amountsOf(charge: Charge): Amounts {
+  const { requests, inputTokens, outputTokens, images, gpuMs, costNano } = charge;
+  return [requests, inputTokens + outputTokens, images, gpuMs, costNano];
+}
+
+function chargeSums({ inputTokens, outputTokens, images, gpuMs, costNano }: Charge) {
+  return { i: inputTokens, o: outputTokens, p: images, g: gpuMs, n: costNano };
+}
+
+function settledSums(settlement: NonNullable<TicketClosing['settlement']>): Record<string, number> {
+  const { spent, cachedTokens, status, durationMs } = settlement;
+  return { c: 1, e: status >= 400 ? 1 : 0, h: cachedTokens, d: durationMs, ...chargeSums(spent) };
+}
+
+function lostSums(charge: Charge): Record<string, number> {
+  return { c: 1, l: 1, ...chargeSums(charge) };
+}
