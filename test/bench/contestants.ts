@@ -17,14 +17,16 @@ import {
   startScript,
   withChildren,
 } from './processes.ts';
-import { requestBytes } from './requests.ts';
+import { type RedisTime, redisTime } from './redis-time.ts';
+import { MODEL, requestBytes } from './requests.ts';
 
-export type ContestantName = 'direct' | 'nginx' | 'bare' | 'gateway';
+export type ContestantName = 'direct' | 'nginx' | 'bare' | 'open' | 'gateway';
 
 export const labels: Readonly<Record<ContestantName, string>> = {
   direct: 'upstream itself',
   nginx: 'nginx',
   bare: 'bare proxy',
+  open: 'without limits',
   gateway: 'gateway',
 };
 
@@ -33,6 +35,8 @@ export interface Contestant {
   readonly port: number;
   readonly key: string;
   readonly pids: readonly number[];
+  /** Microseconds that its Redis has spent: in scripts, and in all on its core. */
+  redisTime?(): Promise<RedisTime>;
   end(): Promise<void>;
 }
 
@@ -40,6 +44,7 @@ const folders = new Set<string>();
 
 const KEY_OF_OTHERS = 'sk-bench-0123456789abcdefghijklmnopqrstuvwxyz';
 const NGINX = '/usr/sbin/nginx';
+const WITHOUT_ADMISSION = new URL('without-admission.ts', import.meta.url).href;
 const GATEWAY_MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const GATEWAY_ROLE = new URL('../../src/roles/gateway.ts', import.meta.url).pathname;
 
@@ -47,7 +52,8 @@ const GATEWAY_ROLE = new URL('../../src/roles/gateway.ts', import.meta.url).path
 export function absence(name: ContestantName): string | undefined {
   if (name === 'nginx' && !existsSync(NGINX))
     return `${NGINX} is missing; install it with: apt-get install nginx-light`;
-  if (name === 'gateway' && !existsSync(GATEWAY_ROLE)) return 'this tree has no gateway role yet';
+  if ((name === 'gateway' || name === 'open') && !existsSync(GATEWAY_ROLE))
+    return 'this tree has no gateway role yet';
   return undefined;
 }
 
@@ -73,7 +79,8 @@ const starters: Record<ContestantName, (options: StartOptions) => Promise<Contes
   }),
   nginx: startNginx,
   bare: startBareProxy,
-  gateway: startGateway,
+  open: (options) => startGateway('open', options),
+  gateway: (options) => startGateway('gateway', options),
 };
 
 async function startBareProxy({ upstreamPort }: StartOptions): Promise<Contestant> {
@@ -142,8 +149,14 @@ http {
 `;
 }
 
-/** Everything on: a key from a real Redis, metrics, a log line for each request. */
-async function startGateway({ upstreamPort, profileFolder }: StartOptions): Promise<Contestant> {
+/**
+ * With a key from a real Redis, metrics, and a log line for each request; `gateway` has limits and quotas of every
+ * kind on key and tenant, prices and usage too, `open` none of it.
+ */
+async function startGateway(
+  name: 'open' | 'gateway',
+  { upstreamPort, profileFolder }: StartOptions,
+): Promise<Contestant> {
   const folder = await temporaryFolder();
   const redisPort = await freePort();
   const redis = startPinned({
@@ -166,11 +179,15 @@ async function startGateway({ upstreamPort, profileFolder }: StartOptions): Prom
   const port = await freePort();
   const adminPort = await freePort();
   const adminToken = 'bench-admin-token-0123456789';
-  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const isProfiled = profileFolder !== undefined && name === 'gateway';
+  const profiling = isProfiled ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [];
+  const preloaded = name === 'open' ? ['--import', WITHOUT_ADMISSION] : [];
+  const configuration = join(folder, 'sluice.yaml');
+  await writeFile(configuration, JSON.stringify(gatewayConfiguration(upstreamPort)));
   const child = startPinned({
     core: PROXY_CORE,
     command: process.execPath,
-    arguments: [...profiling, GATEWAY_MAIN, 'gateway'],
+    arguments: [...profiling, ...preloaded, GATEWAY_MAIN, 'gateway'],
     folder,
     channel: true,
     environment: {
@@ -181,16 +198,17 @@ async function startGateway({ upstreamPort, profileFolder }: StartOptions): Prom
       SLUICE_ADMIN_TOKEN: adminToken,
       SLUICE_SECRET: 'bench-secret-0123456789abcdef0123456789abcdef',
       REDIS_URL: `redis://127.0.0.1:${redisPort}`,
-      UPSTREAM_URL: `http://127.0.0.1:${upstreamPort}`,
+      SLUICE_CONFIG: configuration,
       LOG_FILE: join(folder, 'gateway.log'),
     },
   });
   await nextMessage(child);
   return {
-    name: 'gateway',
+    name,
     port,
-    key: await createKey(adminPort, adminToken),
+    key: await createKey(adminPort, adminToken, name === 'gateway'),
     pids: [Number(child.pid)],
+    redisTime: () => redisTime(redisPort),
     async end() {
       await endProcess(child);
       await endProcess(redis);
@@ -199,14 +217,36 @@ async function startGateway({ upstreamPort, profileFolder }: StartOptions): Prom
   };
 }
 
-async function createKey(adminPort: number, adminToken: string): Promise<string> {
-  const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/v1/keys`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ tenant: 'bench', name: 'bench' }),
-  });
-  if (answer.status !== 201) throw new Error(`no key: ${answer.status} ${await answer.text()}`);
-  return ((await answer.json()) as { key: string }).key;
+function gatewayConfiguration(upstreamPort: number) {
+  const prices = { input_per_million_usd: 0.5, output_per_million_usd: 1.5, gpu_hour_usd: 2 };
+  return {
+    upstreams: [{ name: 'upstream', url: `http://127.0.0.1:${upstreamPort}` }],
+    models: [{ name: MODEL, upstreams: ['upstream'], prices }],
+  };
+}
+
+/** High enough for any machine: what is measured is the work, not the waiting. */
+const LIMITS = {
+  limits: { requests_per_minute: 900_000_000, tokens_per_minute: 900_000_000_000, max_concurrent: 100_000 },
+  quotas: [
+    { period: 'day', requests: 1_000_000_000, tokens: 1_000_000_000_000 },
+    { period: 'month', requests: 1_000_000_000, cost_usd: 1_000_000 },
+  ],
+};
+
+async function createKey(adminPort: number, adminToken: string, limited: boolean): Promise<string> {
+  const post = async (path: string, body: object) => {
+    const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/v1${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (answer.status !== 201) throw new Error(`no key: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as { key: string };
+  };
+  const allowance = limited ? LIMITS : {};
+  await post('/tenants', { name: 'bench', ...allowance });
+  return (await post('/keys', { tenant: 'bench', name: 'bench', ...allowance })).key;
 }
 
 /** The gateway learns from the upstream which models there are and may need a moment for it. */

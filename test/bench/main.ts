@@ -67,7 +67,9 @@ async function run(): Promise<number> {
   const plan: Plan = {
     schedule: values.profile ? ONCE : values.quick ? QUICK : USUAL,
     measurements: chosen,
-    contestants: takingPart(values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'gateway']),
+    contestants: takingPart(
+      values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'open', 'gateway'],
+    ),
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
   print(machineText());

@@ -3,6 +3,7 @@ import type { Bench } from './bench.ts';
 import type { Contestant, ContestantName } from './contestants.ts';
 import type { CallLoad, CallResult } from './load.ts';
 import { residentBytes } from './processes.ts';
+import type { RedisTime } from './redis-time.ts';
 import { type Bound, type Column, type Figures, percent, tenths, whole } from './report.ts';
 import type { RequestShape } from './requests.ts';
 
@@ -27,7 +28,8 @@ export interface Measurement {
   measure(bench: Bench, contestant: Contestant, timing: Timing): Promise<Figures>;
 }
 
-const everyone: readonly ContestantName[] = ['direct', 'nginx', 'bare', 'gateway'];
+const everyone: readonly ContestantName[] = ['direct', 'nginx', 'bare', 'open', 'gateway'];
+const relaying: readonly ContestantName[] = ['direct', 'nginx', 'bare', 'gateway'];
 
 interface CallScale {
   readonly shape: RequestShape;
@@ -39,13 +41,22 @@ interface CallScale {
 function calls({ shape, connections, steadyRequestsPerSecond }: CallScale): Measurement['measure'] {
   return async (bench, contestant, timing) => {
     const load: Omit<CallLoad, 'kind' | 'target' | 'requestsPerSecond'> = { shape, connections, ...timing };
+    const before = await contestant.redisTime?.();
     const full = await bench.calls(contestant, { ...load, requestsPerSecond: null });
+    const after = await contestant.redisTime?.();
     const steady = await bench.calls(contestant, {
       ...load,
       durationMs: timing.durationMs / 2,
       requestsPerSecond: steadyRequestsPerSecond,
     });
-    return callFigures(full, steady);
+    const warmed = full.requests + full.requests * (timing.warmupMs / timing.durationMs);
+    const redis = (of: keyof RedisTime) => (before && after ? (after[of] - before[of]) / warmed : Number.NaN);
+    return {
+      ...callFigures(full, steady),
+      scripts: redis('scriptMicroseconds'),
+      redis: redis('cpuMicroseconds'),
+      redisFull: 1e6 / redis('cpuMicroseconds'),
+    };
   };
 }
 
@@ -71,6 +82,9 @@ const callColumns: readonly Column[] = [
   { key: 'others', title: 'others', show: percent, circumstance: true },
   { key: 'p50', title: 'added p50 µs', show: tenths, added: true },
   { key: 'p99', title: 'added p99 µs', show: tenths, added: true },
+  { key: 'scripts', title: 'Redis scripts µs', show: tenths, circumstance: true },
+  { key: 'redis', title: 'Redis CPU µs', show: tenths, circumstance: true },
+  { key: 'redisFull', title: 'Redis core full at/s', show: whole, circumstance: true },
 ];
 
 function streams(count: number, tokensPerSecond: number): Measurement['measure'] {
@@ -135,10 +149,13 @@ export const measurements: readonly Measurement[] = [
     conditions: '32 connections; latency at 1,000 requests/s',
     columns: callColumns,
     bounds: [
-      { figure: 'cpu', over: 'bare', atMost: 1.3 },
-      { figure: 'perSecond', over: 'bare', atLeast: 0.75 },
-      { figure: 'perSecond', over: 'nginx', atLeast: 0.2 },
-      { figure: 'perCore', over: 'nginx', atLeast: 0.2 },
+      { of: 'open', figure: 'cpu', over: 'bare', atMost: 1.3 },
+      { of: 'open', figure: 'perSecond', over: 'bare', atLeast: 0.75 },
+      { of: 'open', figure: 'perSecond', over: 'nginx', atLeast: 0.2 },
+      { of: 'open', figure: 'perCore', over: 'nginx', atLeast: 0.2 },
+      { of: 'gateway', figure: 'cpu', over: 'open', atMost: 1.7 },
+      { of: 'gateway', figure: 'cpu', over: 'bare', atMost: 2.1 },
+      { of: 'gateway', figure: 'scripts', over: null, atMost: 60 },
     ],
     rounds: 'short',
     freshProcesses: false,
@@ -153,7 +170,7 @@ export const measurements: readonly Measurement[] = [
     bounds: [],
     rounds: 'short',
     freshProcesses: false,
-    contestants: everyone,
+    contestants: relaying,
     measure: calls({ shape: 'large', connections: 8, steadyRequestsPerSecond: 50 }),
   },
   {
@@ -161,10 +178,10 @@ export const measurements: readonly Measurement[] = [
     title: '500 streams',
     conditions: '20 tokens/s each',
     columns: streamColumns,
-    bounds: [{ figure: 'cpu', over: 'nginx', atMost: 2 }],
+    bounds: [{ of: 'gateway', figure: 'cpu', over: 'nginx', atMost: 2 }],
     rounds: 'long',
     freshProcesses: false,
-    contestants: everyone,
+    contestants: relaying,
     measure: streams(500, 20),
   },
   {
@@ -173,12 +190,12 @@ export const measurements: readonly Measurement[] = [
     conditions: '20 tokens/s each',
     columns: streamColumns,
     bounds: [
-      { figure: 'cpu', over: 'nginx', atMost: 2 },
-      { figure: 'p99', over: 'nginx', atMost: 2.5 },
+      { of: 'gateway', figure: 'cpu', over: 'nginx', atMost: 2 },
+      { of: 'gateway', figure: 'p99', over: 'nginx', atMost: 2.5 },
     ],
     rounds: 'long',
     freshProcesses: false,
-    contestants: everyone,
+    contestants: relaying,
     measure: streams(1_000, 20),
   },
   {
@@ -186,7 +203,7 @@ export const measurements: readonly Measurement[] = [
     title: `${MEMORY_STREAMS.toLocaleString('en')} streams`,
     conditions: '1 token/s each, in a new process that has served before',
     columns: memoryColumns,
-    bounds: [{ figure: 'perStream', over: null, atMost: 40 }],
+    bounds: [{ of: 'gateway', figure: 'perStream', over: null, atMost: 40 }],
     rounds: 'long',
     freshProcesses: true,
     contestants: ['nginx', 'bare', 'gateway'],

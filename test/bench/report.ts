@@ -18,8 +18,9 @@ export interface Column {
   readonly circumstance?: boolean;
 }
 
-/** What the gateway must reach: relative to another contestant, or as it is. */
+/** What a contestant must reach: relative to another one, or as it is. */
 export interface Bound {
+  readonly of: 'open' | 'gateway';
   readonly figure: string;
   readonly over: ContestantName | null;
   readonly atMost?: number;
@@ -54,17 +55,25 @@ export function tableText(measurement: Measurement, rounds: Rounds): string {
   for (const name of rounds.keys()) {
     rows.push([labels[name], ...columns.map((column) => cell(column, name, rounds))]);
   }
-  for (const over of ['bare', 'nginx'] as const) {
-    if (!rounds.has('gateway') || !rounds.has(over)) continue;
+  for (const [of, over] of comparisons) {
+    if (!rounds.has(of) || !rounds.has(over)) continue;
     const ratios = columns.map((column) =>
-      column.circumstance ? '' : shown(ratio(column, over, rounds), ratioText),
+      column.circumstance ? '' : shown(ratio(column, of, over, rounds), ratioText),
     );
-    rows.push([`gateway ÷ ${labels[over]}`, ...ratios]);
+    rows.push([`${labels[of]} ÷ ${labels[over]}`, ...ratios]);
   }
   return `${measurement.title}: ${measurement.conditions}\n${aligned(rows)}\n`;
 }
 
 const ratioText = (value: number) => value.toFixed(2);
+
+const comparisons: readonly (readonly [ContestantName, ContestantName])[] = [
+  ['open', 'bare'],
+  ['open', 'nginx'],
+  ['gateway', 'open'],
+  ['gateway', 'bare'],
+  ['gateway', 'nginx'],
+];
 
 function shown(value: number, show: Column['show']): string {
   return Number.isFinite(value) ? show(value) : '–';
@@ -81,9 +90,9 @@ function series({ key, added }: Column, name: ContestantName, rounds: Rounds): n
   );
 }
 
-function ratio(column: Column, over: ContestantName, rounds: Rounds): number {
+function ratio(column: Column, of: ContestantName, over: ContestantName, rounds: Rounds): number {
   const others = series(column, over, rounds);
-  return median(series(column, 'gateway', rounds).map((own, round) => own / (others[round] ?? NaN)));
+  return median(series(column, of, rounds).map((own, round) => own / (others[round] ?? NaN)));
 }
 
 function aligned(rows: readonly (readonly string[])[]): string {
@@ -103,16 +112,16 @@ export interface Verdict {
 /** A bound that cannot be judged, because one of the two did not take part, has no verdict. */
 export function verdicts(measurement: Measurement, rounds: Rounds): Verdict[] {
   return measurement.bounds.flatMap((bound) => {
-    const { figure, over, atMost, atLeast } = bound;
+    const { of, figure, over, atMost, atLeast } = bound;
     const column = measurement.columns.find(({ key }) => key === figure);
-    if (!column || !rounds.has('gateway') || (over !== null && !rounds.has(over))) return [];
-    const value = over === null ? median(series(column, 'gateway', rounds)) : ratio(column, over, rounds);
+    if (!column || !rounds.has(of) || (over !== null && !rounds.has(over))) return [];
+    const value = over === null ? median(series(column, of, rounds)) : ratio(column, of, over, rounds);
     const missedBy = Math.max(value / (atMost ?? Infinity), (atLeast ?? 0) / value);
     const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
     const unit = over === null ? '' : ` × ${labels[over]}'s`;
     const judged = missedBy <= 1 ? 'held' : missedBy <= FAILED_AT ? 'missed' : 'FAILED';
     return {
-      text: `${judged.padEnd(6)}  ${measurement.title}, ${column.title}: ${value.toFixed(2)}${unit}, ${limit}`,
+      text: `${judged.padEnd(6)}  ${measurement.title}, ${labels[of]}, ${column.title}: ${value.toFixed(2)}${unit}, ${limit}`,
       failed: !(missedBy <= FAILED_AT),
     };
   });

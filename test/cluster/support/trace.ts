@@ -46,6 +46,7 @@ export async function traceTickets(client: Redis, tenant: string): Promise<Ticke
           account: key.slice(accounts.length),
           field,
           zeroMs: Number(rest[at + 1]),
+          nowMs: Number(time) * 1_000,
         });
       }
     }
