@@ -47,16 +47,19 @@ export class AssembledAdmission {
   readonly estimator: Estimator;
   readonly replicas: Replicas;
   readonly installation: Installation;
+  readonly #redis: RedisConnection;
   readonly #settler: Settler;
   readonly #open: OpenTickets;
   readonly #sweeper: Sweeper;
   readonly #merge: LearnedMerge;
+  #unlisten: (() => void) | undefined;
   readonly revocations: Revocations;
 
   constructor({ config, version, redis, keys, models, inFlight, observer, log }: AssemblyParts) {
     const { lease_seconds, heartbeat_seconds } = config.admission;
     const leaseMs = lease_seconds * 1_000;
     const tickets = ticketTable(redis);
+    this.#redis = redis;
     this.estimator = new Estimator((...error) => observer.estimateErred(...error));
     this.replicas = new Replicas({ redis, version, inFlight, log });
     this.installation = new Installation({ redis, log });
@@ -117,10 +120,12 @@ export class AssembledAdmission {
     this.#merge.start();
     this.#open.start();
     this.#sweeper.start();
+    this.#unlisten = this.#redis.onReturn(() => this.#sweeper.forgetNotes());
   }
 
   /** After the last call has ended. Settlements that Redis does not take within the limit are left to the sweep. */
   async stop(limitMs: number): Promise<void> {
+    this.#unlisten?.();
     this.#sweeper.stop();
     this.#merge.stop();
     this.revocations.stop();

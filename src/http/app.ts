@@ -51,7 +51,7 @@ export interface PublicAppParts {
  * The path of a request. Each step either answers, which ends it, or calls the next one:
  *
  *     openCall       400       id, record, odd HTTP
- *     authenticate   401 503   before the body is read: nobody unknown makes us hold 20 MB
+ *     authenticate   401 429 503   before the body is read: nobody unknown makes us hold 20 MB
  *     body parser    400 413 415
  *     validate       400
  *     route          403 404 503

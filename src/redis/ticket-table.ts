@@ -177,7 +177,7 @@ function admitArguments(
     list.push(ticket, keyId, model);
     for (const scope of own) list.push(scope ? (scopes.get(scope.name)?.number ?? 0) : 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
-    list.push(charge.inputTokens, charge.outputTokens, charge.images, charge.gpuMs, charge.costNano);
+    list.push(...amountsOf(charge).slice(1).map(bounded));
   }
   return list;
 }
@@ -224,20 +224,27 @@ function settleArguments(
       list.push(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '');
       continue;
     }
-    const { spent, cachedTokens, status, durationMs } = settlement;
-    list.push(
-      0,
-      spent.requests,
-      spent.inputTokens,
-      spent.outputTokens,
-      spent.images,
-      spent.gpuMs,
-      spent.costNano,
-    );
-    list.push(cachedTokens, status >= 400 ? 1 : 0, durationMs);
+    const { cachedTokens, status, durationMs } = settlement;
+    list.push(0, ...amountsOf(settlement.spent).map(bounded));
+    list.push(bounded(cachedTokens), status >= 400 ? 1 : 0, bounded(durationMs));
     list.push(batch.callsKept > 0 ? callLine(closing, settlement) : '');
   }
   return list;
+}
+
+/**
+ * A server may claim anything. One number that is none would break the script in the middle of its writing, and sums
+ * of absurd ones would overflow, and then no settlement of that day would pass any more.
+ */
+const AMOUNT_MAX = 1e15;
+
+function bounded(amount: number): number {
+  return Number.isFinite(amount) && amount > 0 ? Math.min(Math.round(amount), AMOUNT_MAX) : 0;
+}
+
+function amountsOf(spent: Charge): number[] {
+  const { requests, inputTokens, outputTokens, images, gpuMs, costNano } = spent;
+  return [requests, inputTokens, outputTokens, images, gpuMs, costNano];
 }
 
 /** What the tenant's stream keeps of a call; its time is that of the entry. */

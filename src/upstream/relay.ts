@@ -98,7 +98,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   start(): void {
     const { response } = this.#forwarding.caller;
     if (response.destroyed) return this.#onClientClosed();
-    response.on('close', () => this.#onClientClosed());
+    // Before all others: who settles and observes the call reads here how it ended.
+    response.prependListener('close', () => this.#onClientClosed());
     this.#dispatch();
   }
 

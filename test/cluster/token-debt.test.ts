@@ -9,7 +9,7 @@ import { seededRandom } from './seeded-random.ts';
 import { type TraceEvent, traceTickets } from './support/trace.ts';
 
 const RATE = 120_000;
-const BURST = 3_000;
+const BURST = 1_000;
 /** About a tenth of what is expected of an answer to three times as much. */
 const LENGTHS = [25, 100, 250, 500, 750];
 

@@ -41,6 +41,11 @@ export class Sweeper {
     clearTimeout(this.#timer);
   }
 
+  /** Redis may have forgotten which tenants have tickets. */
+  forgetNotes(): void {
+    this.#notedAtMs.clear();
+  }
+
   /** Before a tenant's first ticket goes out: on the same connection, so it arrives first. */
   note(tenant: string): void {
     const nowMs = performance.now();

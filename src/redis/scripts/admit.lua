@@ -47,19 +47,27 @@ local function adopt(bucket, rate_text, burst_text)
   local pace = rate_text .. ' ' .. burst_text
   if bucket and bucket.pace == pace then
     -- A clock that was far ahead must not leave a debt that no call has made.
-    bucket.zero = math.min(bucket.zero, now + bucket.burst / bucket.rate * 60000)
+    bucket.zero = math.min(bucket.zero, bucket_now + bucket.burst / bucket.rate * 60000)
     return bucket
   end
   local rate, burst = tonumber(rate_text), tonumber(burst_text)
   local held = burst
   if bucket then
-    held = math.max(-burst, math.min(bucket.burst, burst, (now - bucket.zero) / 60000 * bucket.rate))
+    held = math.max(-burst, math.min(bucket.burst, burst, (bucket_now - bucket.zero) / 60000 * bucket.rate))
   end
-  return { pace = pace, rate = rate, burst = burst, zero = now - held / rate * 60000, adopted = true }
+  return { pace = pace, rate = rate, burst = burst, zero = bucket_now - held / rate * 60000, adopted = true }
 end
 
 local function held_in(bucket)
-  return math.min(bucket.burst, (now - bucket.zero) / 60000 * bucket.rate)
+  return math.min(bucket.burst, (bucket_now - bucket.zero) / 60000 * bucket.rate)
+end
+
+-- How long until a bucket holds so much. What is nearer than the clock can tell, and may be no more than rounding,
+-- is there: else the last of a burst would be told to come back after 1 ms.
+local NEAR_MS = 0.25
+local function missing_ms(bucket, needed)
+  local ms = (needed - held_in(bucket)) / bucket.rate * 60000
+  return ms > NEAR_MS and ms or 0
 end
 
 local at = 3
@@ -119,16 +127,13 @@ local function refusal_of(call)
         local code, ms = refusing_quota(scope, call.amounts)
         if code then return kind * 100 + code, ms end
       end
-      local code, ms
-      if call.rate and scope.requests and held_in(scope.requests) < 1 - 1e-6 then
-        code, ms = 1, (1 - held_in(scope.requests)) / scope.requests.rate * 60000
-      end
+      local code, ms = 1, 0
+      if call.rate and scope.requests then ms = missing_ms(scope.requests, 1) end
       if call.rate and scope.tokens and call.amounts[2] > 0 then
-        local needed, held = math.min(call.amounts[2], scope.tokens.burst), held_in(scope.tokens)
-        local token_ms = (needed - held) / scope.tokens.rate * 60000
-        if held < needed - 1e-6 and token_ms > (ms or 0) then code, ms = 2, token_ms end
+        local token_ms = missing_ms(scope.tokens, math.min(call.amounts[2], scope.tokens.burst))
+        if token_ms > ms then code, ms = 2, token_ms end
       end
-      if code and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
+      if ms > 0 and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
       if not reason and call.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
         reason, wait = kind * 100 + 3, -1
       end
@@ -223,7 +228,7 @@ for _, scope in ipairs(scopes) do
   for _, bucket in ipairs({ scope.requests or false, scope.tokens or false }) do
     if bucket then
       local held = held_in(bucket)
-      reply[#reply + 1] = math.max(0, math.floor(held + 1e-6))
+      reply[#reply + 1] = math.max(0, math.floor(held + 1e-3))
       reply[#reply + 1] = math.ceil((bucket.burst - held) / bucket.rate * 60000)
     else
       reply[#reply + 1], reply[#reply + 2] = -1, 0

@@ -108,7 +108,7 @@ for index, call in ipairs(calls) do
   else
     settle_taken(call, ticket)
     closed[#closed + 1] = call.id
-    reply[index] = ticket.state == 'o' and 1 or 2
+    reply[index] = ticket.state == 'x' and 2 or 1
   end
 end
 

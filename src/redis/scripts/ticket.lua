@@ -67,13 +67,16 @@ local function period_at(period, ms)
 end
 
 -- An account: the buckets, slots and quotas of one scope. Fields:
---   r, t   zero of the bucket of requests, of tokens
+--   r, t   zero of the bucket of requests, of tokens, in ms after `EPOCH_MS`
 --   R, T   what it runs at: `<per minute> <burst>`
 --   n      slots taken
 --   1 … 5  quota of a period: `<period> <requests> <tokens> <images> <gpu ms> <nano-dollars>`, used or reserved
 --
 -- A bucket holds `(now - zero) * rate`, at most its burst: `zero` is when it was, or will be, empty. Taking moves
--- it later, giving back earlier, and nothing has to be filled. A `zero` in the future is debt.
+-- it later, giving back earlier, and nothing has to be filled. A `zero` in the future is debt. Counted from 2026 on,
+-- because a double keeps 1/4096 ms of a time since 1970, and 700 calls that each lose that are a tenth of a ms.
+local EPOCH_MS = 1767225600000
+local bucket_now = now - EPOCH_MS
 local FIELDS = { 'n', 'r', 'R', 't', 'T', '1', '2', '3', '4', '5' }
 local accounts = {}
 
@@ -157,8 +160,8 @@ end
 -- exceeds that is forgiven here, in the bucket, and nowhere else.
 local function charge_bucket(bucket, amount)
   local span = bucket.burst / bucket.rate * 60000
-  local zero = math.max(bucket.zero, now - span) + amount / bucket.rate * 60000
-  bucket.zero = math.max(math.min(zero, now + span), now - span)
+  local zero = math.max(bucket.zero, bucket_now - span) + amount / bucket.rate * 60000
+  bucket.zero = math.max(math.min(zero, bucket_now + span), bucket_now - span)
   bucket.changed = true
 end
 

@@ -25,15 +25,16 @@ const dues: Readonly<Record<string, (call: CallRecord) => Due>> = {
   failed_upstream: failed,
   reset: failed,
   timed_out: failed,
-  half_stream: (call) => ({ ...uncounted(call), lines: [1, 1] }),
-  left_in_stream: (call) => ({ ...uncounted(call), lines: [1, 1] }),
-  left_before: uncounted,
+  half_stream: (call) => ({ ...uncounted(call), lines: [1, 1], statuses: [200] }),
+  left_in_stream: (call) => ({ ...uncounted(call), lines: [1, 1], statuses: [499] }),
+  left_before: (call) => ({ ...uncounted(call), statuses: [499] }),
 };
 
 export function dueOf(call: CallRecord): Due {
   const due = dues[call.kind];
   if (!due) throw new Error(`no due for ${call.kind}`);
-  return call.status === 429 ? notBooked : due(call);
+  if (call.status === 429) return notBooked;
+  return call.status >= 500 ? failed() : due(call);
 }
 
 /** Costs nothing and gives its quota back; the call stands in the books nevertheless. */
@@ -45,7 +46,7 @@ function failed(): Due {
 function uncounted({ counted }: CallRecord): Due {
   return {
     lines: [0, 1],
-    statuses: [200, 499, 502, 504],
+    statuses: [200, 499],
     input: [1, counted.input + ESTIMATE_MAX],
     output: [0, counted.output],
   };

@@ -88,7 +88,15 @@ export function callOf(ticket: string, more: Partial<TicketRequest> & { tenant?:
 
 export function settlementOf(spent: Partial<typeof oneCall> = {}, more: { status?: number } = {}) {
   const whole = { ...oneCall, ...spent };
-  return { spent: whole, cachedTokens: 0, status: 200, route: '/v1/x', requestId: 'r', durationMs: 5, ...more };
+  return {
+    spent: whole,
+    cachedTokens: 0,
+    status: 200,
+    route: '/v1/x',
+    requestId: 'r',
+    durationMs: 5,
+    ...more,
+  };
 }
 
 export interface Steps extends Ground {

@@ -1,10 +1,6 @@
-/**
- * Random steps against the scripts and against the model, and the first difference between the two. The model runs
- * ahead by some hundred steps, and Redis gets them all at once: one connection keeps their order.
- */
-import { isDeepStrictEqual } from 'node:util';
-import type { Admitted, ScopeState, TicketClosing, TicketRequest } from '../../../src/redis/ticket-table.ts';
-import { type Ground, keys, LEASE_MS, TENANT } from './ground.ts';
+/** Random steps against the scripts and the model, and the first difference between the two. */
+import type { TicketClosing, TicketRequest } from '../../../src/redis/ticket-table.ts';
+import { type Ground, keys, TENANT } from './ground.ts';
 import {
   type Dice,
   diceOf,
@@ -14,9 +10,8 @@ import {
   randomSettlement,
   randomTime,
 } from './random-steps.ts';
-import { differencesOfBooks, differencesOfState } from './redis-state.ts';
-import { ReferenceModel } from './reference-model.ts';
 import { addSums, type Sums } from './reference-parts.ts';
+import { SideBySide } from './side-by-side.ts';
 
 export interface RunReport {
   /** What was done how often, and how it ended. */
@@ -28,50 +23,45 @@ export interface RunReport {
 const BEGIN_MS = Date.UTC(2027, 10, 21, 22, 50);
 const CHUNK = 250;
 
+/** Redis has to be empty. */
 export async function randomRun(ground: Ground, seed: number, steps: number): Promise<RunReport> {
   const run = new RandomRun(ground, seed);
   for (let done = 0; done < steps; done += CHUNK) {
     for (let step = 0; step < Math.min(CHUNK, steps - done); step += 1) run.step();
-    const difference = await run.compare();
+    const difference = await run.sides.compare();
     if (difference !== undefined) return { counts: run.counts, difference };
   }
   run.end();
-  return { counts: run.counts, difference: (await run.compare()) ?? (await run.differenceOfEnd()) };
-}
-
-interface Pending {
-  readonly what: string;
-  /** Undefined: Redis has answered what the model says. */
-  readonly outcome: Promise<string | undefined>;
+  return { counts: run.counts, difference: (await run.sides.compare()) ?? (await run.differenceOfEnd()) };
 }
 
 class RandomRun {
   readonly counts = new Map<string, number>();
+  readonly sides: SideBySide;
   readonly #ground: Ground;
   readonly #dice: Dice;
-  readonly #model = new ReferenceModel(BEGIN_MS);
   readonly #numbers = new Map<string, number>();
-  /** Everything that was booked by name, and what is booked of tickets that nobody has closed. */
-  readonly #booked: Sums = new Map();
+  /** What was settled, by field of the books. */
+  readonly #settled: Sums = new Map();
+  /** Admitted, and not yet closed by anybody. */
   readonly #unclosed = new Map<string, TicketRequest>();
-  #limits: LimitsOfAll;
-  #open: TicketRequest[] = [];
+  /** Forgotten, and then admitted anew under the same name. */
+  readonly #lost: TicketRequest[] = [];
+  /** Those whose holders live. */
+  readonly #open: TicketRequest[] = [];
   #gone: TicketRequest[] = [];
+  #limits: LimitsOfAll;
   #lastBatch: { replica: string; number: number; closings: TicketClosing[] } | undefined;
-  #pending: Pending[] = [];
-  #steps = 0;
   #calls = 0;
-  #booksTouched = new Set<string>();
 
   constructor(ground: Ground, seed: number) {
     this.#ground = ground;
+    this.sides = new SideBySide(ground, BEGIN_MS);
     this.#dice = diceOf(seed);
     this.#limits = randomLimits(this.#dice);
-    ground.setTime(BEGIN_MS);
   }
 
   step(): void {
-    this.#steps += 1;
     const kind = this.#dice.below(1_000);
     if (kind < 380) this.#admit();
     else if (kind < 620) this.#settle();
@@ -79,39 +69,41 @@ class RandomRun {
     else if (kind < 780) this.#sweep(this.#dice.pick([1, 3, 100]));
     else if (kind < 795) this.#changeLimits();
     else if (kind < 830) this.#crash();
-    else this.#setTime(randomTime(this.#dice, this.#model.timeMs));
+    else this.sides.setTime(randomTime(this.#dice, this.sides.model.timeMs));
   }
 
   /** Closes what is open, and lets everything else run out and be forgotten. */
   end(): void {
     while (this.#open.length > 0) this.#settleAll(this.#open.splice(0, 6));
-    for (let day = 0; day < 3; day += 1) {
-      this.#setTime(this.#model.timeMs + 2 * 86_400_000);
-      for (let round = 0; round <= this.#model.tickets.size / 1_000; round += 1) this.#sweep(1_000);
+    for (let round = 0; round < 3; round += 1) {
+      this.sides.setTime(this.sides.model.timeMs + 3 * 86_400_000);
+      while (this.#sweep(500) > 0);
     }
   }
 
   #admit(): void {
-    const calls = Array.from({ length: 1 + this.#dice.below(6) }, () => {
-      if (this.#dice.chance(0.05)) return this.#anyTicket() ?? this.#newCall();
-      return this.#newCall();
-    });
-    const version = this.#model.version - (this.#dice.chance(0.04) ? 1 : 0);
-    const expected = this.#model.admit(version, LEASE_MS, calls);
-    const answer = this.#ground.table.admit(TENANT, version, LEASE_MS, calls);
-    this.#expect('admit', answer, (got) => differenceOfAdmitted(expected, got));
-    if (expected === 'stale') return this.#count('stale');
-    for (const [index, { code }] of expected.verdicts.entries()) {
-      this.#count(code === 0 ? 'admitted' : `refused ${code % 100 > 10 ? 'quota' : code % 100}`);
-      const call = calls[index];
-      if (!call || code !== 0 || call.ticket !== `t${this.#calls}` && !this.#isNew(call)) continue;
-      this.#open.push(call);
-      this.#unclosed.set(call.ticket, call);
+    const calls = Array.from({ length: 1 + this.#dice.below(6) }, () =>
+      this.#dice.chance(0.05) ? this.#callAgain() : this.#newCall(),
+    );
+    const { model } = this.sides;
+    const isStale = this.#dice.chance(0.04);
+    const before = new Map(calls.map(({ ticket }) => [ticket, model.tickets.get(ticket)]));
+    const admitted = this.sides.admit(model.version - (isStale ? 1 : 0), calls);
+    if (admitted === 'stale') return this.#count('stale');
+    for (const { code } of admitted.verdicts) {
+      this.#count(code === 0 ? 'admitted' : `refused: ${code % 100 > 10 ? 'quota' : code % 100}`);
+    }
+    for (const call of new Map(calls.map((one) => [one.ticket, one])).values()) {
+      const taken = model.tickets.get(call.ticket);
+      if (taken && taken !== before.get(call.ticket)) this.#admitted({ ...call, charge: taken.charge });
     }
   }
 
-  #isNew(call: TicketRequest): boolean {
-    return this.#model.tickets.get(call.ticket)?.state === 'open' && !this.#unclosed.has(call.ticket);
+  #admitted(call: TicketRequest): void {
+    const lost = this.#unclosed.get(call.ticket);
+    if (lost) this.#lost.push(lost);
+    this.#unclosed.set(call.ticket, call);
+    this.#open.push(call);
   }
 
   #newCall(): TicketRequest {
@@ -119,11 +111,11 @@ class RandomRun {
     return randomCall(this.#dice, this.#limits, `t${this.#calls}`);
   }
 
-  /** One that was admitted: open, closed, or its holder is dead. Its limits are those of today. */
-  #anyTicket(): TicketRequest | undefined {
+  /** Of a ticket that was admitted once: it may be open, run out, or closed. */
+  #callAgain(): TicketRequest {
     const list = this.#dice.chance(0.6) ? this.#open : this.#gone;
-    const found = list[this.#dice.below(list.length)];
-    return found && { ...randomCall(this.#dice, this.#limits, found.ticket), ticket: found.ticket };
+    const { ticket } = list[this.#dice.below(list.length)] ?? this.#newCall();
+    return randomCall(this.#dice, this.#limits, ticket);
   }
 
   #settle(): void {
@@ -133,9 +125,9 @@ class RandomRun {
     }
     const chosen: TicketRequest[] = [];
     for (let count = 1 + this.#dice.below(5); count > 0; count -= 1) {
-      const index = this.#dice.below(this.#open.length);
-      if (this.#dice.chance(0.8)) chosen.push(...this.#open.splice(index, 1));
-      else if (this.#dice.chance(0.3)) chosen.push(...this.#gone.slice(-1));
+      const kind = this.#dice.below(10);
+      if (kind < 8) chosen.push(...this.#open.splice(this.#dice.below(this.#open.length), 1));
+      else if (kind < 9) chosen.push(...this.#gone.slice(-1));
       else chosen.push(this.#newCall());
     }
     const twice = this.#dice.chance(0.1) ? chosen.slice(0, 1) : [];
@@ -155,89 +147,70 @@ class RandomRun {
     this.#settleBatch(replica, number, closings);
   }
 
-  #settleBatch(replica: string, number: number, closings: TicketClosing[]): void {
-    const expected = this.#model.settle(replica, number, closings);
-    const batch = { replica, number, callsKept: 0 };
-    const answer = this.#ground.table.settle(TENANT, batch, closings);
-    this.#expect('settle', answer, (got) => differenceOf(expected, got));
-    if (expected === 'repeated') return this.#count('repeated');
-    for (const [index, found] of expected.entries()) {
-      this.#count(found);
-      const closing = closings[index];
-      if (!closing || found === 'closed') continue;
-      if (found !== 'absent') this.#unclosed.delete(closing.ticket);
-      const { settlement } = closing;
-      if (settlement) addSums(this.#booked, { c: 1, ...spentSums(settlement.spent) });
+  #settleBatch(replica: string, number: number, closings: readonly TicketClosing[]): void {
+    const found = this.sides.settle(replica, number, closings);
+    if (found === 'repeated') return this.#count('repeated');
+    for (const [index, { ticket, settlement }] of closings.entries()) {
+      const state = found[index] ?? 'closed';
+      this.#count(`settled: ${state}`);
+      if (state === 'closed') continue;
+      if (state !== 'absent') this.#unclosed.delete(ticket);
+      if (settlement) addSums(this.#settled, { c: 1, ...settlement.spent });
     }
   }
 
   #renew(): void {
-    const tickets = [...this.#open.slice(-this.#dice.below(8)), ...this.#gone.slice(-1)].map((one) => one.ticket);
+    const held = this.#open.slice(this.#dice.below(this.#open.length));
+    const tickets = [...held, ...this.#gone.slice(-1)].map(({ ticket }) => ticket);
     if (this.#dice.chance(0.3)) tickets.push('never-was');
-    const distinct = [...new Set(tickets)];
-    if (distinct.length === 0) return;
-    const expected = this.#model.renew(LEASE_MS, distinct);
-    this.#expect('renew', this.#ground.table.renew(TENANT, LEASE_MS, distinct), (got) =>
-      differenceOf(expected, got),
-    );
-    this.#count(expected > 0 ? 'retaken' : 'renewed');
+    if (tickets.length > 0) this.#count('retaken', this.sides.renew([...new Set(tickets)]));
   }
 
-  #sweep(countMax: number): void {
-    const expected = this.#model.sweep(countMax);
-    this.#expect('sweep', this.#ground.table.sweep(TENANT, countMax), (got) => differenceOf(expected, got));
-    this.#count(expected.expired > 0 ? 'swept' : 'nothing to sweep');
+  /** How many are left that have run out, or may be forgotten. */
+  #sweep(countMax: number): number {
+    const { expired, forgotten } = this.sides.sweep(countMax);
+    this.#count('ran out', expired);
+    return expired + forgotten;
   }
 
   #changeLimits(): void {
     this.#limits = randomLimits(this.#dice);
-    this.#model.version += 1;
-    const changed = this.#ground.client.hset(keys.meta(TENANT), 'version', this.#model.version);
-    this.#expect('version', changed, () => undefined);
+    this.sides.changeVersion();
   }
 
   /** The tickets of a holder stay as they are, until their leases run out. */
   #crash(): void {
-    const count = this.#dice.below(this.#open.length + 1);
-    this.#count('crashed', this.#open.splice(0, count).length);
-  }
-
-  #setTime(ms: number): void {
-    this.#model.timeMs = ms;
-    this.#ground.setTime(ms);
-  }
-
-  #expect<T>(
-    kind: string,
-    answer: Promise<T>,
-    differs: (got: T extends { ok: true; value: infer Value } ? Value : T) => string | undefined,
-  ): void {
-    const at = new Date(this.#model.now()).toISOString();
-    const outcome = answer.then(
-      (got) => differs(valueOf(got)),
-      (error: unknown) => String(error),
-    );
-    this.#pending.push({ what: `step ${this.#steps} at ${at}, ${kind}`, outcome });
+    const lost = this.#open.splice(0, this.#dice.below(this.#open.length + 1));
+    this.#gone = [...this.#gone, ...lost].slice(-50);
+    this.#count('crashed', lost.length);
   }
 
   #count(what: string, by = 1): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by);
   }
 
-  /** What went differently first since the last time, or has left Redis in another state. */
-  async compare(): Promise<string | undefined> {
-    const pending = this.#pending;
-    this.#pending = [];
-    const outcomes = await Promise.all(pending.map(({ outcome }) => outcome));
-    const first = outcomes.findIndex((outcome) => outcome !== undefined);
-    if (first >= 0) return `${pending[first]?.what}: ${outcomes[first]}`;
-    const touched = this.#model.takeTouchedBooks();
-    const differences = [
-      ...(await differencesOfState(this.#ground.client, this.#model)),
-      ...(await differencesOfBooks(this.#ground.client, this.#model, touched)),
-    ];
-    return differences.length === 0
-      ? undefined
-      : `after step ${this.#steps}: ${differences.slice(0, 8).join('\n')}`;
+  /** Nothing is outstanding, and the books hold what was settled and what was lost: by what was sent alone. */
+  async differenceOfEnd(): Promise<string | undefined> {
+    const { client } = this.#ground;
+    const scopes = await client.keys(keys.account(TENANT, '*'));
+    const slots = await Promise.all(scopes.map((name) => client.hget(name, 'n')));
+    const left = [await client.hlen(keys.tickets(TENANT)), await client.zcard(keys.leases(TENANT))];
+    const books = (await client.keys(keys.usage(TENANT, '*', '\\*', '\\*'))).map((name) =>
+      client.hgetall(name),
+    );
+    const sums: Sums = new Map();
+    for (const book of await Promise.all(books)) {
+      addSums(sums, Object.fromEntries(Object.entries(book).map(([field, sum]) => [field, Number(sum)])));
+    }
+    const lost = [...this.#lost, ...this.#unclosed.values()];
+    for (const { charge } of lost) addSums(this.#settled, { c: 1, ...charge });
+    const expected = ['c', 'inputTokens', 'outputTokens', 'images', 'gpuMs', 'costNano'].map((name) =>
+      this.#settled.get(name),
+    );
+    const found = ['c', 'i', 'o', 'p', 'g', 'n'].map((name) => sums.get(name));
+    const isRight = String(expected) === String(found) && sums.get('l') === lost.length;
+    if (isRight && left.every((one) => one === 0) && slots.every((one) => Number(one) === 0))
+      return undefined;
+    return `at the end: booked ${found}, sent ${expected}; ${left} tickets and leases; slots ${slots}; lost ${sums.get('l')} of ${lost.length}`;
   }
 }

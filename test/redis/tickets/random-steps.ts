@@ -1,5 +1,5 @@
 /** What a random sequence consists of: limits, calls, endings and steps of time. */
-import { seededRandom } from '../../cluster/seeded-random.ts';
+
 import { noCharge, type Settlement } from '../../../src/core/ticket.ts';
 import type {
   Bucket,
@@ -8,6 +8,7 @@ import type {
   ScopesOfCall,
   TicketRequest,
 } from '../../../src/redis/ticket-table.ts';
+import { seededRandom } from '../../cluster/seeded-random.ts';
 import { periodEndMs } from './reference-parts.ts';
 
 export interface Dice {
@@ -102,7 +103,14 @@ export function randomSettlement(dice: Dice, { charge }: TicketRequest): Settlem
     costNano: of(charge.costNano),
   };
   const status = dice.pick([200, 200, 200, 499, 502]);
-  return { spent, cachedTokens: dice.below(9), status, route: '/v1/x', requestId: 'r', durationMs: dice.below(99) };
+  return {
+    spent,
+    cachedTokens: dice.below(9),
+    status,
+    route: '/v1/x',
+    requestId: 'r',
+    durationMs: dice.below(99),
+  };
 }
 
 /** Mostly milliseconds, now and then to the edge of a period, far ahead, or back. */

@@ -4,6 +4,9 @@ import { keys, TENANT } from './ground.ts';
 import type { Account, ModelTicket, ReferenceModel } from './reference-model.ts';
 import { type Bucket, heldAt } from './reference-parts.ts';
 
+/** From which the scripts count the zero of a bucket. */
+const BUCKET_EPOCH_MS = Date.UTC(2026, 0, 1);
+
 export async function differencesOfState(client: Redis, model: ReferenceModel): Promise<string[]> {
   const prefix = keys.account(TENANT, '');
   const [names, tickets, leases, clock] = await Promise.all([
@@ -79,7 +82,7 @@ function bucketAmiss(
   const expected = bucket ? [`${bucket.perMinute} ${bucket.burst}`] : [];
   const paces = differing(`pace of ${what}`, expected, pace === undefined ? [] : [pace]);
   if (!bucket || paces.length > 0) return paces;
-  const held = Math.min(bucket.burst, ((now - Number(zero)) / 60_000) * bucket.perMinute);
+  const held = Math.min(bucket.burst, ((now - BUCKET_EPOCH_MS - Number(zero)) / 60_000) * bucket.perMinute);
   const isSame = Math.abs(held - heldAt(bucket, now)) < Math.max(0.01, bucket.perMinute / 600_000);
   return isSame ? [] : [`${what}: ${heldAt(bucket, now)} in the model, ${held} in Redis`];
 }

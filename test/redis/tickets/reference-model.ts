@@ -74,6 +74,8 @@ export class ReferenceModel {
   readonly tickets = new Map<string, ModelTicket>();
   /** By `<day or month>:<key>:<model>`. */
   readonly books = new Map<string, Sums>();
+  /** Names of those that were written since somebody has looked. */
+  readonly touchedBooks = new Set<string>();
   readonly batches = new Map<string, number>();
 
   constructor(timeMs: number) {
@@ -263,6 +265,7 @@ export class ReferenceModel {
     for (const name of [`${dayOf(atMs)}:${pair}`, `${monthOf(atMs)}:${pair}`, `${dayOf(atMs)}:*:*`]) {
       const book = this.books.get(name) ?? new Map<string, number>();
       this.books.set(name, book);
+      this.touchedBooks.add(name);
       addSums(book, sums, times);
     }
   }

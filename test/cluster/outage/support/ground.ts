@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import type { ConfigInput } from '../../../../src/config/schema.ts';
 import { createSimulator } from '../../../../src/simulator/server.ts';
+import type { SimulatorState } from '../../../../src/simulator/state.ts';
 import { startGateway, type TestGateway, until } from '../../../support/gateway.ts';
 import type { TestRedis } from '../../../support/redis.ts';
 import { type Caller, Load, MODEL } from './load.ts';
@@ -14,9 +15,12 @@ export const TOLERANCE = 3;
 
 export const TENANT = 'acme';
 
+export const allCallsKept = { usage: { calls_kept: 100_000 } } as const;
+
 export interface Ground {
   readonly gateways: readonly TestGateway[];
   readonly load: Load;
+  readonly simulator: SimulatorState;
   /** Calls that the GPU server has answered, and their tokens. */
   served(): Promise<{ calls: number; input: number; output: number }>;
   /** @param wanted as the admin API takes it */
@@ -31,19 +35,17 @@ interface GroundOptions {
   readonly replicas: number;
   /** How each replica reaches Redis. */
   readonly redisUrl: (replica: number) => string;
-  readonly config?: Omit<ConfigInput, 'secret' | 'upstreams' | 'models'>;
+  /** Another release may not know all fields of this one. */
+  readonly config?: (replica: number) => Omit<ConfigInput, 'secret' | 'upstreams' | 'models'>;
   /** Entry of another source tree for a replica. */
   readonly main?: (replica: number) => string | undefined;
   readonly env?: (replica: number) => NodeJS.ProcessEnv;
-  /** Default: what `config` makes of it. Another release may not know all of that. */
-  readonly configOf?: (replica: number) => Omit<ConfigInput, 'secret' | 'upstreams' | 'models'>;
 }
 
 export async function openGround(t: TestContext, options: GroundOptions): Promise<Ground> {
   const simulator = createSimulator({ models: [MODEL], tokens: 4 });
   const { url } = await simulator.listen('127.0.0.1', 0);
   t.after(() => simulator.close());
-  const config = { usage: { calls_kept: 100_000 }, ...options.config };
   const served = {
     upstreams: [{ name: 'simulated', url }],
     models: [{ name: MODEL, upstreams: ['simulated'] }],
@@ -52,7 +54,7 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
     const main = options.main?.(replica);
     const gateway = await startGateway({
       redis: redisAt(options.redisUrl(replica)),
-      config: { ...(options.configOf?.(replica) ?? config), ...served },
+      config: { ...(options.config?.(replica) ?? allCallsKept), ...served },
       makeKey: false,
       ...(main !== undefined && { main }),
       ...(options.env && { env: options.env(replica) }),
@@ -70,6 +72,7 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
   return {
     gateways,
     load,
+    simulator: simulator.state,
     metrics,
     async served() {
       const text = await (await fetch(`${url}/metrics`)).text();

@@ -59,6 +59,28 @@ export async function chargedIsAdmitted(t: TestContext, ground: Ground, redisUrl
   }
 }
 
+/**
+ * The same where Redis has lost what it knew before: each call sent since then is charged once.
+ * @param sinceMs `performance.now()`
+ */
+export async function chargedSince(
+  t: TestContext,
+  ground: Ground,
+  redisUrl: string,
+  sinceMs: number,
+): Promise<void> {
+  const { lines } = await settledBooks(t, ground, redisUrl);
+  const booked = new Set(lines.map(({ request_id }) => request_id));
+  assert.equal(booked.size, lines.length, 'a call was booked twice');
+  const admitted = ground.load.calls.filter(({ status, sentAtMs }) => status === 200 && sentAtMs >= sinceMs);
+  t.diagnostic(`${admitted.length} admitted since, ${booked.size} charged in all`);
+  assert.deepEqual(
+    admitted.filter(({ id }) => !booked.has(id)),
+    [],
+    'not booked',
+  );
+}
+
 export async function settledBooks(t: TestContext, { gateways }: Pick<Ground, 'gateways'>, redisUrl: string) {
   const beganMs = performance.now();
   for (const gateway of gateways) await nothingWaits(gateway);

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { openGround } from './ground.ts';
+import { randomRun } from './random-run.ts';
+
+interface Fault {
+  readonly name: string;
+  readonly right: string;
+  readonly wrong: string;
+}
+
+const faults: readonly Fault[] = [
+  {
+    name: 'admit does not look at slots',
+    right: 'if not reason and call.slot and scope.slots_max and',
+    wrong: 'if false and',
+  },
+  {
+    name: 'admit takes what it refuses',
+    right: 'reason, wait = refusal_of(call)\n',
+    wrong: 'reason, wait = refusal_of(call)\n    if reason then take(call) end\n',
+  },
+  {
+    name: 'admit gives each bucket the burst of its rate',
+    right: 'local rate, burst = tonumber(rate_text), tonumber(burst_text)',
+    wrong: 'local rate, burst = tonumber(rate_text), tonumber(rate_text)',
+  },
+  {
+    name: 'admit decides anew on a ticket that is there',
+    right: 'if not (known[index] or taken[call.id]) then',
+    wrong: 'if true then',
+  },
+  {
+    name: 'admit does not compare versions',
+    right: 'if tonumber(ARGV[1]) ~= tonumber(meta[1] or 0) then return { -1 } end',
+    wrong: '',
+  },
+  {
+    name: 'settle forgets the refund of tokens',
+    right: 'charge_bucket(one.tokens, deltas[2])',
+    wrong: 'charge_bucket(one.tokens, math.max(0, deltas[2]))',
+  },
+  {
+    name: 'settle charges the quota of today, not that of the admission',
+    right: 'quota.period == period_at(period, ticket.at)',
+    wrong: 'quota.period == period_at(period, now)',
+  },
+  {
+    name: 'settle leaves no marker',
+    right: "markers[#markers + 1], markers[#markers + 2] = call.id, 'c'",
+    wrong: '',
+  },
+  {
+    name: 'settle books twice what was lost',
+    right: 'if was_booked then',
+    wrong: 'if false then',
+  },
+  {
+    name: 'settle frees the slot of a ticket that has run out',
+    right: "if has(mask, SLOT) and ticket.state ~= 'x' then",
+    wrong: 'if has(mask, SLOT) then',
+  },
+  {
+    name: 'settle applies a batch again',
+    right: 'then return { -1 } end\n\nlocal LAST_KEPT_MS',
+    wrong: 'then end\n\nlocal LAST_KEPT_MS',
+  },
+  {
+    name: 'renew leaves the slot that has run out',
+    right: 'move_slots_of(ticket, 1)',
+    wrong: '',
+  },
+  {
+    name: 'expiry forgets the slot',
+    right: '      move_slots_of(ticket, -1)\n',
+    wrong: '',
+  },
+  {
+    name: 'expiry books nothing',
+    right: "if ticket.state == 'o' then",
+    wrong: 'if false then',
+  },
+  {
+    name: 'expiry books again what was booked',
+    right: "if ticket.state == 'o' then",
+    wrong: 'if true then',
+  },
+  {
+    name: 'debt has no bound',
+    right: 'math.min(zero, bucket_now + span)',
+    wrong: 'zero',
+  },
+  {
+    name: 'the clock steps back',
+    right: 'if seen > now and seen - now <= CLOCK_BACK_MS_MAX then',
+    wrong: 'if false then',
+  },
+  {
+    name: 'a wrong clock is never believed',
+    right: 'if seen > now and seen - now <= CLOCK_BACK_MS_MAX then',
+    wrong: 'if seen > now then',
+  },
+];
+
+for (const fault of faults) {
+  test(`the random sequences notice when ${fault.name}`, async (t) => {
+    const difference = await differenceWith(t, fault);
+    assert.ok(difference, 'nobody has noticed');
+    t.diagnostic(difference.split('\n')[0]?.slice(0, 150) ?? '');
+  });
+}
+
+async function differenceWith(t: TestContext, { right, wrong }: Fault): Promise<string | undefined> {
+  let isBroken = false;
+  const adapt = (lua: string) => {
+    if (!lua.includes(right)) return lua;
+    isBroken = true;
+    return lua.replace(right, wrong);
+  };
+  const ground = await openGround(t, { adapt });
+  assert.ok(isBroken, 'the scripts have changed: break them in another way');
+  return (await randomRun(ground, 7, 5_000)).difference;
+}
