@@ -74,16 +74,27 @@ export const keysQuery = pageQuery.extend({ tenant: tenantName.optional() });
 export const keyPath = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9_]{1,64}$/) });
 export const tenantPath = z.strictObject({ name: tenantName });
 
-export const createTenantBody = z.strictObject({ name: tenantName, ...allowance });
+const answerMetadata = z
+  .boolean()
+  .describe(
+    'JSON answers end with a member `metadata`: time, version, key id and what is left of the quota.',
+  );
+
+export const createTenantBody = z.strictObject({
+  name: tenantName,
+  ...allowance,
+  answer_metadata: answerMetadata.default(false),
+});
 
 export const updateTenantBody = z
   .strictObject({
     status: z.enum(['active', 'disabled']).describe('disabled: every key of the tenant is refused.'),
     ...allowance,
+    answer_metadata: answerMetadata,
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of status, limits, quotas, models.',
+    error: 'Give at least one of status, limits, quotas, models, answer_metadata.',
   });
 
 const prefix = z

@@ -10,6 +10,9 @@ export interface Subject {
   readonly name: string;
 }
 
+/** What of a record matters here. */
+export type Standing = Pick<KeyRecord | TenantRecord, 'status' | 'revision'>;
+
 export interface Remembered {
   readonly subject: Subject;
   readonly status: 'revoked' | 'disabled';
@@ -44,7 +47,7 @@ export class RevocationMemory {
   }
 
   /** False: the record cannot be true, for a revocation is for good. */
-  note(subject: Subject, { status, revision }: KeyRecord | TenantRecord): boolean {
+  note(subject: Subject, { status, revision }: Standing): boolean {
     const known = this.find(subject);
     if (known?.status === 'revoked' && status !== 'revoked') return false;
     if (known?.status === status && known.revision === revision) return true;
@@ -69,7 +72,7 @@ export class RevocationMemory {
 }
 
 /** Whether a record is older than what is remembered of it. */
-export function isRolledBack(record: KeyRecord | TenantRecord, known: Remembered | undefined): boolean {
+export function isRolledBack(record: Standing, known: Remembered | undefined): boolean {
   if (!known || record.status === known.status || record.status === 'revoked') return false;
   return known.status === 'revoked' || record.revision < known.revision;
 }

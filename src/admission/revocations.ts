@@ -16,7 +16,7 @@ import { type KeyTable, keyTable } from '../redis/key-table.ts';
 import type { Subscription } from '../redis/subscription.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { KeyResult, KeyStore } from './keys/key-store.ts';
-import { isRolledBack, nameOf, RevocationMemory, type Subject } from './revocation-memory.ts';
+import { isRolledBack, nameOf, RevocationMemory, type Standing, type Subject } from './revocation-memory.ts';
 
 const WAITING_MAX = 100_000;
 const AT_ONCE = 50;
@@ -88,8 +88,12 @@ export class Revocations {
 
   #heard(message: string): void {
     const change = parseInvalidation(message);
-    if (change?.kind === 'key') this.#lookAt({ kind: 'key', name: change.key });
-    else if (change?.kind === 'tenant') this.#lookAt({ kind: 'tenant', name: change.tenant });
+    if (!change || change.kind === 'forms') return;
+    const { kind, tenant, ended } = change;
+    const subject: Subject = { kind, name: kind === 'key' ? change.key : tenant };
+    // What has ended is not read first: Redis may be gone before that, and come back without it.
+    if (ended) this.#note(subject, ended);
+    else this.#lookAt(subject);
   }
 
   #lookAtAll(): void {
@@ -132,11 +136,15 @@ export class Revocations {
   /** False: it has to be looked at again. */
   async #look(subject: Subject): Promise<boolean> {
     const { kind, name } = subject;
+    const knownBefore = this.#memory.find(subject);
     const found = kind === 'key' ? await this.#table.findById(name) : await this.#table.findTenant(name);
     if (!found.ok) return false;
     const record = found.value;
     if (!record) return true;
-    if (!isRolledBack(record, this.#memory.find(subject))) {
+    const known = this.#memory.find(subject);
+    // Something newer was heard while it was read.
+    if (known !== knownBefore) return this.#look(subject);
+    if (!isRolledBack(record, known)) {
       this.#note(subject, record);
       return true;
     }
@@ -162,7 +170,7 @@ export class Revocations {
   }
 
   /** What was written after a rollback, and before it was put right, revives nothing either. */
-  #note(subject: Subject, record: KeyRecord | TenantRecord): void {
+  #note(subject: Subject, record: Standing): void {
     if (!this.#memory.note(subject, record)) this.#lookAt(subject);
   }
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { TenantRecord } from '../core/principal.ts';
 import {
   type AllowanceChanges,
@@ -16,6 +16,12 @@ import { printFields, printJson, printLine, printNote, printTable, type Terminal
 interface OutputOptions {
   json?: boolean;
 }
+
+interface AnswerOptions {
+  answerMetadata?: 'on' | 'off';
+}
+
+type UpdateOptions = OutputOptions & AllowanceChanges & AnswerOptions;
 
 export function tenantCommands(tenants: Command, session: Session): void {
   const { terminal } = session;
@@ -36,16 +42,18 @@ export function tenantCommands(tenants: Command, session: Session): void {
 
   addAllowanceOptions(tenants.command('create <name>'))
     .description('make a tenant before its first key')
+    .addOption(answerMetadata())
     .option('--json', 'print JSON')
-    .action(async (name: string, options: OutputOptions & AllowanceOptions) => {
-      const json = { name, ...allowanceFrom(options) };
+    .action(async (name: string, options: OutputOptions & AllowanceOptions & AnswerOptions) => {
+      const json = { name, ...allowanceFrom(options), ...answerFields(options) };
       printTenant(terminal, await session.admin().call<TenantRecord>('POST', '/tenants', { json }), options);
     });
 
   addAllowanceChanges(tenants.command('update <name>'))
     .description('change what a tenant may use, all its keys together')
+    .addOption(answerMetadata())
     .option('--json', 'print JSON')
-    .action((name: string, options: OutputOptions & AllowanceChanges, command: Command) => {
+    .action((name: string, options: UpdateOptions, command: Command) => {
       return update(session, name, options, command);
     });
 
@@ -84,23 +92,40 @@ async function list({ admin, terminal }: Session, { json }: OutputOptions): Prom
 async function update(
   { admin, terminal }: Session,
   name: string,
-  options: OutputOptions & AllowanceChanges,
+  options: UpdateOptions,
   command: Command,
 ): Promise<void> {
   const conflict = allowanceConflict(options);
   if (conflict) command.error(`error: ${conflict}`);
   const before = () => admin().call<TenantRecord>('GET', path(name));
-  const json = await allowanceChangesFrom(options, before);
+  const json = { ...(await allowanceChangesFrom(options, before)), ...answerFields(options) };
   if (Object.values(json).every((value) => value === undefined)) {
     command.error('error: give at least one thing to change; see tenants update --help');
   }
   printTenant(terminal, await admin().call<TenantRecord>('PATCH', path(name), { json }), options);
 }
 
+function answerMetadata(): Option {
+  return new Option(
+    '--answer-metadata <switch>',
+    'end JSON answers with time, version, key id and remaining quota',
+  ).choices(['on', 'off']);
+}
+
+function answerFields({ answerMetadata: wanted }: AnswerOptions): { answer_metadata?: boolean } {
+  return wanted === undefined ? {} : { answer_metadata: wanted === 'on' };
+}
+
 function printTenant(terminal: Terminal, tenant: TenantRecord, { json }: OutputOptions): void {
   if (json) return printJson(terminal, tenant);
-  const { name, status, created_at } = tenant;
-  printFields(terminal, { name, status, ...allowanceFields(tenant), created: created_at });
+  const { name, status, created_at, answer_metadata } = tenant;
+  printFields(terminal, {
+    name,
+    status,
+    ...allowanceFields(tenant),
+    'answer metadata': answer_metadata ? 'on' : 'off',
+    created: created_at,
+  });
 }
 
 function path(name: string): string {

@@ -30,6 +30,8 @@ export interface KeyRecord extends Allowance {
 export interface TenantRecord extends Allowance {
   readonly name: string;
   readonly status: 'active' | 'disabled';
+  /** Whether JSON answers carry `metadata`. */
+  readonly answer_metadata: boolean;
   readonly created_at: string;
   readonly revision: number;
 }
@@ -48,6 +50,8 @@ export interface Principal {
    * keys. Admission compares it, so that two replicas never run one bucket at two rates.
    */
   readonly version: number;
+  /** Whether JSON answers carry `metadata`, as the tenant wants it. */
+  readonly answerMetadata: boolean;
   /** When the holder's page of usage begins: creation of the key, ISO 8601. */
   readonly createdAt: string;
 }

@@ -34,9 +34,8 @@ const TRIES_MAX = 4;
 /** 429, 503: may this call of a model run now? */
 export function admitInference(parts: AdmitParts): Step {
   return (request, reply, next) => {
-    const { endpoint, body, model } = request.inference as Inference & { model: Model };
+    const { model, estimate } = request.inference as Inference & { model: Model };
     const { name } = model;
-    const estimate = parts.estimator.estimate(name, body.value, body.bytes.length, endpoint.path);
     const isAllowed = (principal: Principal) => checkAllowed(principal, model);
     admitCall(
       parts,

@@ -11,10 +11,12 @@ import type { UsageReader } from '../admission/usage/usage-reader.ts';
 import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
+import { TokenCounter } from '../upstream/tokenize.ts';
 import { type AdmitParts, admitInference } from './admit.ts';
 import { jsonBodyParser } from './body.ts';
 import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
+import { checkContextLength } from './context-length.ts';
 import { endpoints } from './endpoints.ts';
 import type { Exchanges, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
@@ -55,6 +57,7 @@ export interface PublicAppParts {
  *     body parser    400 413 415
  *     validate       400
  *     route          403 404 503
+ *     context        400       is the prompt too long for the model? The server is asked where that is close
  *     admit          429 503   one round trip to Redis, which hands out a ticket
  *     answer         400 502 503 504, or what the GPU server says
  *
@@ -73,6 +76,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
       open(request, reply, () => responder.refuse(request, reply, refusalOfError(error))),
   });
   const authenticate = authenticateStep(parts, responder);
+  const tokenCounter = new TokenCounter(() => performance.now());
   const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
 
   app.decorateRequest('inference', null);
@@ -90,7 +94,11 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
         url: endpoint.path,
         onRequest: authenticate,
         preValidation: validate(endpoint, { ...parts, responder }),
-        preHandler: [route({ ...parts, responder }), admitInference({ ...parts, responder })],
+        preHandler: [
+          route({ ...parts, responder }),
+          checkContextLength({ ...parts, responder, tokenCounter }),
+          admitInference({ ...parts, responder }),
+        ],
         handler: answer({ ...parts, responder }),
       });
     }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Estimate } from '../admission/estimate/estimator.ts';
 import type { Call } from '../core/call.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Model } from '../upstream/models.ts';
@@ -24,6 +25,8 @@ export interface Inference {
   readonly streamed: boolean;
   /** What goes to the GPU server, once the model is known. */
   model: Model | undefined;
+  /** What it will cost, once that has been looked at. */
+  estimate: Estimate | undefined;
 }
 
 /** One call that has not ended: for the drain, and for faults of its connection. */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config/schema.ts';
+import type { Call } from '../core/call.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import { type Edit, splice } from '../core/json-scan.ts';
 import { isModelAllowed } from '../core/limits.ts';
@@ -8,6 +9,7 @@ import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
 import type { AnswerShape } from '../upstream/relay.ts';
 import { select } from '../upstream/select.ts';
+import { answerMetadata } from './answer-metadata.ts';
 import type { JsonBody } from './body.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
 import type { Exchanges, Inference, Step } from './exchange.ts';
@@ -16,6 +18,7 @@ import type { Responder } from './respond.ts';
 
 export interface InferenceParts {
   readonly config: Config;
+  readonly version: string;
   readonly models: Models;
   readonly exchanges: Exchanges;
   readonly responder: Responder;
@@ -36,6 +39,7 @@ export function validate(endpoint: Endpoint, { config, responder }: InferencePar
       requestedModel: typeof model === 'string' ? model : undefined,
       streamed: stream === true,
       model: undefined,
+      estimate: undefined,
     };
     next();
   };
@@ -130,7 +134,7 @@ function send(
     },
     limits: model.timeouts,
     replayable: true,
-    shape: answerShape(inference, model, asksForUsage),
+    shape: answerShape(request.call, inference, model, asksForUsage, parts.version),
   });
 }
 
@@ -146,11 +150,18 @@ function wantsUsageChunk({ endpoint, body, streamed }: Inference): boolean {
   return options?.include_usage !== true;
 }
 
-function answerShape(inference: Inference, model: Model, dropUsageChunk: boolean): AnswerShape {
+function answerShape(
+  call: Call,
+  inference: Inference,
+  model: Model,
+  dropUsageChunk: boolean,
+  version: string,
+): AnswerShape {
   return {
     kind: 'openai',
     model: inference.requestedModel ?? model.name,
     upstreamModel: model.upstreamModel,
+    lastMember: answerMetadata(call, inference, version),
     dropUsageChunk,
     ending: inference.endpoint.streams === 'with_usage' ? 'terminal_event' : 'done',
   };

@@ -1,5 +1,12 @@
 /** What lies in Redis about keys, as JSON, beside the tenant's record. */
-import { type Allowance, noAllowance, noLimits } from '../core/limits.ts';
+import {
+  type Allowance,
+  type Limits,
+  type ModelAccess,
+  namesOfModels,
+  noAllowance,
+  noLimits,
+} from '../core/limits.ts';
 import type { KeyRecord, TenantRecord } from '../core/principal.ts';
 
 /** One secret of a key, as the record knows it. A secret that no record names does not work. */
@@ -23,23 +30,55 @@ export interface SecretPointer {
 /** What all keys of an import look like. */
 export type ForeignForm = { readonly prefix: string } | { readonly length: number };
 
-/** Sent on `keys.invalidations()` in the same step as the change itself. */
+/** Goes along with the message, because Redis may be gone before anybody has read the record. */
+export interface Ended {
+  readonly status: 'revoked' | 'disabled';
+  readonly revision: number;
+}
+
+/** Sent on `keys.invalidations()` in the same step as the change itself. An earlier release does not say `ended`. */
 export type Invalidation =
-  | { readonly kind: 'key'; readonly tenant: string; readonly key: string }
-  | { readonly kind: 'tenant'; readonly tenant: string }
+  | {
+      readonly kind: 'key';
+      readonly tenant: string;
+      readonly key: string;
+      readonly ended?: Ended | undefined;
+    }
+  | { readonly kind: 'tenant'; readonly tenant: string; readonly ended?: Ended | undefined }
   | { readonly kind: 'forms' };
 
 /** Undefined for what this release does not understand, such as the message of a newer one. */
 export function parseInvalidation(message: string): Invalidation | undefined {
   try {
-    const { kind, tenant, key } = Object(JSON.parse(message));
+    const { kind, tenant, key, ended: said } = Object(JSON.parse(message));
     if (kind === 'forms') return { kind };
     if (typeof tenant !== 'string') return undefined;
-    if (kind === 'tenant') return { kind, tenant };
-    return kind === 'key' && typeof key === 'string' ? { kind, tenant, key } : undefined;
+    const ended = isEnded(said) && { ended: said };
+    if (kind === 'tenant') return { kind, tenant, ...ended };
+    return kind === 'key' && typeof key === 'string' ? { kind, tenant, key, ...ended } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isEnded(said: unknown): said is Ended {
+  const { status, revision } = Object(said);
+  return (status === 'revoked' || status === 'disabled') && Number.isSafeInteger(revision);
+}
+
+/** Undefined for a record that is in force. */
+export function endOf({ status, revision }: KeyRecord | TenantRecord): Ended | undefined {
+  return status === 'active' ? undefined : { status, revision };
+}
+
+/**
+ * A record as it is written. The release before limits takes `models` for a list of names, so it stays one, and what
+ * limits they have stands beside it.
+ */
+export function recordText(record: StoredKey | TenantRecord): string {
+  const names = namesOfModels(record.models);
+  if (names === undefined || names === record.models) return JSON.stringify(record);
+  return JSON.stringify({ ...record, models: names, model_limits: record.models });
 }
 
 export function parseKey(text: string | null | undefined): StoredKey | undefined {
@@ -47,10 +86,28 @@ export function parseKey(text: string | null | undefined): StoredKey | undefined
 }
 
 export function parseTenant(text: string | null | undefined): TenantRecord | undefined {
-  return text == null ? undefined : withAllowance<TenantRecord>(JSON.parse(text));
+  if (text == null) return undefined;
+  const stored = withAllowance<TenantRecord>(JSON.parse(text));
+  return { ...stored, answer_metadata: stored.answer_metadata ?? false };
 }
 
+type Written<Stored> = Stored & { readonly model_limits?: Readonly<Record<string, Limits>> };
+
 /** Completes what an earlier release wrote, and keeps the fields of a newer one. */
-function withAllowance<Stored extends Allowance>(stored: Stored): Stored {
-  return { ...noAllowance, ...stored, limits: { ...noLimits, ...stored.limits } };
+function withAllowance<Stored extends Allowance>({ model_limits, ...stored }: Written<Stored>): Stored {
+  return {
+    ...noAllowance,
+    ...(stored as unknown as Stored),
+    limits: { ...noLimits, ...stored.limits },
+    models: withLimits(stored.models ?? null, model_limits),
+  };
+}
+
+/** An earlier release may have changed the names meanwhile. */
+function withLimits(models: ModelAccess, limits: Readonly<Record<string, Limits>> | undefined): ModelAccess {
+  const names = namesOfModels(models);
+  if (names === undefined || limits === undefined) return models;
+  return Object.fromEntries(
+    names.map((name) => [name, { ...noLimits, ...(Object.hasOwn(limits, name) && limits[name]) }]),
+  );
 }

@@ -5,10 +5,12 @@
 import type { TenantRecord } from '../core/principal.ts';
 import type { Answer, RedisClient, RedisConnection } from './connection.ts';
 import {
+  endOf,
   type ForeignForm,
   type Invalidation,
   parseKey,
   parseTenant,
+  recordText,
   type SecretPointer,
   type StoredKey,
 } from './key-records.ts';
@@ -122,8 +124,8 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
             keys.tenant(stored.tenant),
             keys.keysOf(stored.tenant),
             keys.account(stored.tenant, `key:${stored.id}`),
-            JSON.stringify(stored),
-            JSON.stringify(tenant),
+            recordText(stored),
+            recordText(tenant),
             stored.id,
             createdAtMs,
             keys.invalidations(),
@@ -138,7 +140,7 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
     createTenant: (record) =>
       durable(async (client) => {
         await client.zadd(keys.tenants(), 0, record.name);
-        const written = await client.set(keys.tenant(record.name), JSON.stringify(record), 'NX');
+        const written = await client.set(keys.tenant(record.name), recordText(record), 'NX');
         if (written === null) return false;
         // Keys that a replica has from its environment may have been judged without the tenant.
         await client.publish(keys.invalidations(), invalidation({ kind: 'tenant', tenant: record.name }));
@@ -152,6 +154,7 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
             kind: 'key',
             tenant: stored.tenant,
             key: stored.id,
+            ended: endOf(stored),
           }),
         keys.key(stored.tenant, stored.id),
       ),
@@ -162,6 +165,7 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
           replace(client, keys.tenant(record.name), record.name, record, {
             kind: 'tenant',
             tenant: record.name,
+            ended: endOf(record),
           }),
         keys.tenant(record.name),
       ),
@@ -210,7 +214,7 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
       key,
       keys.meta(tenant),
       record.revision - 1,
-      JSON.stringify(record),
+      recordText(record),
       keys.invalidations(),
       invalidation(change),
     );

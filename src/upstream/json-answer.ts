@@ -7,6 +7,13 @@ const UNBOUNDED = { depthMax: Number.MAX_SAFE_INTEGER, valuesMax: Number.MAX_SAF
 /** A `model` or `usage` that is split over pieces is held until it is whole; more than this cannot be one. */
 const HELD_BYTES_MAX = 65_536;
 
+/** A member that an answer is to end with, unless the server has one of that name. */
+export interface LastMember {
+  readonly name: string;
+  /** JSON; asked for when the answer's end has come. */
+  value(): string;
+}
+
 /**
  * A JSON answer on its way through: the server's bytes, but for the name of the model, which becomes what the
  * client asked for, and with a look at `usage`. Pieces pass as they come, so a large answer is never held.
@@ -15,7 +22,7 @@ export class JsonAnswer {
   usage: Usage | undefined;
   /** Its length is no longer what the server announced, or may yet change. */
   get edited(): boolean {
-    return this.#edited || !this.#modelSeen;
+    return this.#edited || !this.#modelSeen || this.#lastMember !== undefined;
   }
 
   /** Is it whole? A server that ends its answers by closing the connection may have died in the middle. */
@@ -34,15 +41,19 @@ export class JsonAnswer {
   #passed = 0;
   #modelSeen = false;
   #usageSeen = false;
+  /** Until it has been written. */
+  #lastMember: LastMember | undefined;
 
   /** `model`: what the answer shall name; undefined leaves it alone. */
-  constructor(model: string | undefined) {
+  constructor(model: string | undefined, lastMember?: LastMember) {
     this.#model = model;
+    this.#lastMember = lastMember;
     this.#modelSeen = model === undefined;
   }
 
   /** An answer that came in one piece. Nearly always nothing has to change in it, and parsing tells that soonest. */
   whole(bytes: Buffer): Buffer {
+    if (this.#lastMember) return this.push(bytes);
     const answer = parse(bytes.toString('utf8'));
     const model = answer?.model;
     const isRight = this.#modelSeen || typeof model !== 'string' || model === this.#model;
@@ -60,6 +71,7 @@ export class JsonAnswer {
     const edits: Edit[] = [];
     this.#lookAtModel(bytes, edits);
     this.#lookAtUsage(bytes);
+    this.#lookAtEnd(bytes, edits);
     return this.#release(bytes, edits);
   }
 
@@ -84,6 +96,18 @@ export class JsonAnswer {
     if (!member) return;
     this.#usageSeen = true;
     this.usage = readUsage(parse(bytes.toString('utf8', member.start, member.end)));
+  }
+
+  #lookAtEnd(bytes: Buffer, edits: Edit[]): void {
+    const { rootEnd, members, fault } = this.#scanner as JsonScanner;
+    if (!this.#lastMember || rootEnd < 0) return;
+    const { name, value } = this.#lastMember;
+    const at = rootEnd - this.#passed;
+    this.#lastMember = undefined;
+    if (fault || bytes[at] !== 0x7d || members.has(name)) return;
+    this.#edited = true;
+    const separator = members.size > 0 ? ',' : '';
+    edits.push({ start: at, end: at, bytes: Buffer.from(`${separator}${JSON.stringify(name)}:${value()}`) });
   }
 
   /** A finished member, in offsets of the bytes at hand. */

@@ -4,6 +4,8 @@ import type { Health, Upstream } from './upstream.ts';
 
 const PROBE_EVERY_MS = 2_000;
 const PROBE_TIMEOUT_MS = 1_500;
+/** Names stand in records, separated by spaces. Any other name can be given to a model by configuration. */
+const NAMEABLE = /^[\x21-\x7e]{1,256}$/;
 /** A list of models is short; more is not one. */
 const MODELS_MAX = 1_000;
 
@@ -89,6 +91,6 @@ export class Prober {
 function listedModel(value: unknown): [string, number | undefined][] {
   if (typeof value !== 'object' || value === null) return [];
   const { id, max_model_len } = value as Record<string, unknown>;
-  if (typeof id !== 'string') return [];
+  if (typeof id !== 'string' || !NAMEABLE.test(id)) return [];
   return [[id, typeof max_model_len === 'number' ? max_model_len : undefined]];
 }

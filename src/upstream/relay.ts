@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { Call, CallEnd } from '../core/call.ts';
 import { errorBody, type Refusal } from '../core/errors.ts';
 import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
-import { JsonAnswer } from './json-answer.ts';
+import { JsonAnswer, type LastMember } from './json-answer.ts';
 import { Outlet } from './outlet.ts';
 import { SseAnswer, type StreamShape } from './sse.ts';
 import type { Upstream } from './upstream.ts';
@@ -11,7 +11,12 @@ import { type Expired, type Limits, Watchdog } from './watchdog.ts';
 
 /** How the answer is looked at: OpenAI's shapes, or bytes that are none of our business. */
 export type AnswerShape =
-  | ({ readonly kind: 'openai'; readonly upstreamModel: string } & StreamShape)
+  | ({
+      readonly kind: 'openai';
+      readonly upstreamModel: string;
+      /** Of an answer in JSON. */
+      readonly lastMember?: LastMember | undefined;
+    } & StreamShape)
   | { readonly kind: 'plain' };
 
 /** The side that faces the caller: it knows our headers and error format. */
@@ -160,7 +165,7 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#sse = new SseAnswer(shape.kind === 'openai' ? shape : PLAIN_STREAM);
       this.#watchdog.whenQuiet(COMMENT_EVERY_MS, () => this.#comment());
     } else if (shape.kind === 'openai' && JSON_TYPE.test(this.#contentType)) {
-      this.#json = new JsonAnswer(shape.model);
+      this.#json = new JsonAnswer(shape.model, shape.lastMember);
     }
   }
 

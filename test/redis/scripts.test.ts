@@ -26,6 +26,7 @@ const stored: StoredKey = {
 const tenant = {
   name: 'acme',
   status: 'active',
+  answer_metadata: false,
   ...noAllowance,
   created_at: '2024-01-01T00:00:00.000Z',
   revision: 1,

@@ -15,6 +15,12 @@ export interface Observation extends SeenAnswer {
   readonly gpuMs: number;
 }
 
+/** Not rounded. */
+export interface PromptBounds {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** A call whose server has not said what it cost. */
 export interface Unmetered extends SeenAnswer {
   readonly estimate: Estimate;
@@ -27,6 +33,8 @@ export type OnEstimateError = (model: string, kind: 'input' | 'output', ratio: n
 /** Far above what a configuration names; it only keeps a mistake from growing without end. */
 export const LEARNED_MODELS_MAX = 1_000;
 
+/** Nothing is refused on an estimate of less than twice what there is room for, however good the last ones were. */
+const REFUSING_DEVIATION = 0.5;
 const noImages: readonly PromptImage[] = Object.freeze([]);
 /** A count below this part of what was streamed has left choices out; an honest one is hardly so far off. */
 const HONEST_PART = 0.6;
@@ -55,6 +63,24 @@ export class Estimator {
       outputTokens: Math.ceil(Math.min(learned.value('answer'), answer.answerMax)) * answer.choices,
       images: counts.found ?? noImages,
       basis: { counts, answer },
+    };
+  }
+
+  /**
+   * Between what numbers of tokens the prompt most likely is. `most` follows what was learned of the errors; `least`
+   * does so with a wide margin, and leaves out what some servers do not read, because a caller may be refused on it.
+   * Undefined where something counts that cannot be seen from here.
+   */
+  promptBounds(model: string, { basis: { counts } }: Estimate): PromptBounds | undefined {
+    if (!counts.measurable) return undefined;
+    const learned = this.#of(model);
+    const deviation = learned.value('deviation');
+    const { exact } = counts;
+    const text = learned.textTokens(counts) - exact;
+    const expected = learned.promptTokens(counts) - exact;
+    return {
+      least: exact + text * (1 - Math.max(deviation, REFUSING_DEVIATION)),
+      most: exact + expected * (1 + deviation),
     };
   }
 

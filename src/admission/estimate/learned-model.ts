@@ -39,6 +39,10 @@ const MEAN_GAIN = 0.1;
 const ANSWER_QUANTILE = 0.8;
 /** A raise is at most 0.8 of it. */
 const ANSWER_STEP = 0.035;
+const DEVIATION_QUANTILE = 0.95;
+const DEVIATION_STEP = 0.03;
+/** A template's own words, of unknown number, outweigh all errors in a shorter prompt. */
+const LONG_PROMPT_TOKENS = 256;
 
 type Values = Record<QuantityName, number>;
 
@@ -84,13 +88,33 @@ export class LearnedModel {
     for (const name of promptQuantityNames)
       uncertainty += (promptQuantities[name].spread * counts[name]) ** 2;
     if (uncertainty === 0) return;
-    const error = realTokens - this.promptTokens(counts);
+    const expected = this.promptTokens(counts);
+    const error = realTokens - expected;
+    if (expected >= LONG_PROMPT_TOKENS) this.#learnDeviation(Math.abs(error) / expected);
     for (const name of promptQuantityNames) {
       const count = counts[name];
       if (count === 0) continue;
       const part = promptQuantities[name].spread ** 2 * count;
       this.#step(name, (PROMPT_GAIN * error * part) / uncertainty, (part * count) / uncertainty);
     }
+  }
+
+  /** Found like the percentile of the answers. */
+  #learnDeviation(seen: number): void {
+    const expected = this.#values.deviation;
+    const step = seen > expected ? DEVIATION_QUANTILE : DEVIATION_QUANTILE - 1;
+    this.#step('deviation', DEVIATION_STEP * step * expected, 1);
+  }
+
+  /** Of a prompt, what every server reads: no images, tools or schema, whose price differs most. */
+  textTokens(counts: PromptCounts): number {
+    const of = this.#values;
+    const unsure =
+      counts.images * of.images +
+      counts.megapixels * of.megapixels +
+      counts.tools * of.tools +
+      counts.schema * of.schema;
+    return this.promptTokens(counts) - unsure;
   }
 
   /** @param mostTokens what the request allowed */

@@ -42,6 +42,8 @@ export const quantities = {
   whole_bytes: { start: 5, min: 0.5, max: 20_000 },
   /** Of one answer, all its time counted. */
   tokens_per_second: { start: 40, min: 0.1, max: 10_000 },
+  /** How far estimates of long prompts are off, as a part of the estimate; few are further off. */
+  deviation: { start: 0.5, min: 0.1, max: 0.8 },
   /** Of one call. */
   gpu_ms: { start: 1_000, min: 1, max: 3_600_000 },
 } as const satisfies Readonly<Record<string, Quantity>>;

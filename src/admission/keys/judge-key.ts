@@ -65,6 +65,7 @@ function principalOf(
     ofKey: stored,
     ofTenant: tenant ?? defaultTenant,
     version,
+    answerMetadata: tenant?.answer_metadata ?? false,
     createdAt: stored.created_at,
   };
 }

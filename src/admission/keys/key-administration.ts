@@ -28,12 +28,15 @@ export interface KeyChanges extends GivenAllowance {
 /** What is left out is filled in from `defaults.tenant`. */
 export interface NewTenant extends GivenAllowance {
   readonly name: string;
+  /** Default: false. */
+  readonly answer_metadata?: boolean | undefined;
 }
 
 /** Absent fields stay as they are. */
 export interface TenantChanges extends GivenAllowance {
   /** `disabled` refuses every key of the tenant. */
   readonly status?: TenantRecord['status'] | undefined;
+  readonly answer_metadata?: boolean | undefined;
 }
 
 export interface Page {

@@ -10,8 +10,8 @@ import { changedMeanwhile, noSuchTenant, refused, storeAway } from './store-refu
 type Result = KeyResult<{ readonly tenant: TenantRecord }>;
 
 export async function createTenant(parts: StoreParts, wanted: NewTenant): Promise<Result> {
-  const { name: tenantName, ...allowance } = wanted;
-  const fault = keyFieldFault({ tenant: tenantName, ...allowance });
+  const { name: tenantName, limits, quotas, models } = wanted;
+  const fault = keyFieldFault({ tenant: tenantName, limits, quotas, models });
   if (fault) return refused(fault);
   const tenant = newTenant(parts, wanted);
   const created = await parts.table.createTenant(tenant);
@@ -37,6 +37,7 @@ export async function updateTenant(
       ...found.value,
       ...changedAllowance(found.value, changes),
       status: changes.status ?? found.value.status,
+      answer_metadata: changes.answer_metadata ?? found.value.answer_metadata,
       revision: found.value.revision + 1,
     };
     const replaced = await table.replaceTenant(tenant);
@@ -51,6 +52,7 @@ export function newTenant({ defaults, now }: StoreParts, wanted: NewTenant): Ten
   return {
     name: wanted.name,
     status: 'active',
+    answer_metadata: wanted.answer_metadata ?? false,
     ...allowanceOf(wanted, defaults.tenant),
     created_at: new Date(now()).toISOString(),
     revision: 1,

@@ -117,7 +117,7 @@ local function refusing_quota(scope, amounts)
   end
 end
 
--- Undefined when it may run; else what refuses for the longest time.
+-- Nil when it may run. A spent quota comes first, because waiting does not help; else what refuses for the longest time.
 local function refusal_of(call)
   local reason, wait
   for kind = 1, 4 do
@@ -221,7 +221,7 @@ for index, call in ipairs(calls) do
     end
   end
   reply[#reply + 1] = reason or 0
-  reply[#reply + 1] = math.ceil(wait or 0)
+  reply[#reply + 1] = math.ceil((wait or 0) - NEAR_MS)
 end
 
 for _, scope in ipairs(scopes) do

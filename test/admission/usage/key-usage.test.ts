@@ -21,6 +21,7 @@ const principal: Principal = {
   ofKey: noAllowance,
   ofTenant: noAllowance,
   version: 0,
+  answerMetadata: false,
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 

@@ -15,8 +15,9 @@ const LOST_MS = isLong ? 20_000 : 2_000;
 const ALERT_MS = 2_000;
 
 test('a Redis that is back empty: known keys are served, unknown ones get 503 and an alert stands, until it is accepted', async (t) => {
-  const redis = await startKillableRedis(t, { appendOnly: false });
+  const redis = await startKillableRedis({ appendOnly: false });
   const ground = await openGround(t, { replicas: REPLICAS, redisUrl: () => redis.url });
+  t.after(() => redis.stop());
   const { load, gateways } = ground;
   const [first] = gateways;
   assert.ok(first);

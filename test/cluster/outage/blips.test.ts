@@ -39,8 +39,8 @@ const accidents: readonly Accident[] = [
 for (const { name, everyMs, commands, last } of accidents) {
   test(`while ${name}, no call of a known key fails, and each is charged once`, async (t) => {
     const redis = await startRedis();
-    t.after(() => redis.stop());
     const ground = await openGround(t, { replicas: 2, redisUrl: () => redis.url });
+    t.after(() => redis.stop());
     const known = await ground.caller('known', {
       limits: { max_concurrent: 300, requests_per_minute: 100_000 },
     });

@@ -9,10 +9,10 @@ const NODE_TIMEOUT_MS = 2_000;
 
 test('a failover of a Cluster is over in seconds, without a hand, and no known key sees it', async (t) => {
   const cluster = await startRedisCluster(NODE_TIMEOUT_MS);
-  t.after(() => cluster.stop());
   const [port = 0] = cluster.ports;
   const slot = Number(await cluster.call(port, 'cluster', 'keyslot', keys.root(TENANT)));
   const ground = await openGround(t, { replicas: 2, redisUrl: () => cluster.url });
+  t.after(() => cluster.stop());
   await survivesFailovers(t, ground, {
     async killPrimary() {
       const killed = await cluster.killPrimary(slot);

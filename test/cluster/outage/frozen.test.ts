@@ -25,8 +25,8 @@ const LOCALLY_MAX = REPLICAS * Math.floor(PER_MINUTE / REPLICAS);
 
 test('a frozen Redis stops no known key, lets nobody beyond the local share, and every call is charged once', async (t) => {
   const redis = await startRedis();
-  t.after(() => redis.stop());
   const ground = await openGround(t, { replicas: REPLICAS, redisUrl: () => redis.url });
+  t.after(() => redis.stop());
   const { load } = ground;
   const free = await ground.caller('free', { limits: { max_concurrent: 300 } });
   const limited = await ground.caller('limited', {

@@ -20,8 +20,9 @@ const TIMES = isLong ? 5 : 1;
 const LIMITS_BACK_MS = 2_000;
 
 test('a Redis that was killed and is back with its data has been missed by no known key, and every call is charged once', async (t) => {
-  const redis = await startKillableRedis(t, { appendOnly: true });
+  const redis = await startKillableRedis({ appendOnly: true });
   const ground = await openGround(t, { replicas: REPLICAS, redisUrl: () => redis.url });
+  t.after(() => redis.stop());
   const { load } = ground;
   const known = await ground.caller('known', {
     limits: { max_concurrent: 300, requests_per_minute: 100_000 },

@@ -15,13 +15,13 @@ const SEED = 20_261_121;
 
 test('when one reply in a hundred is lost after its command has run, every call is answered and charged once', async (t) => {
   const redis = await startRedis();
-  t.after(() => redis.stop());
   const proxies = await Promise.all(Array.from({ length: REPLICAS }, () => startChaosProxy(redis.port)));
-  t.after(() => Promise.all(proxies.map((proxy) => proxy.stop())));
   const ground = await openGround(t, {
     replicas: REPLICAS,
     redisUrl: (replica) => proxies[replica]?.url ?? '',
   });
+  t.after(() => redis.stop());
+  t.after(() => Promise.all(proxies.map((proxy) => proxy.stop())));
   const known = await ground.caller('known', {
     limits: { max_concurrent: 300, requests_per_minute: 100_000, tokens_per_minute: 10_000_000 },
     quotas: [{ period: 'total', requests: 1_000_000 }],

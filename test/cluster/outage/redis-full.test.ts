@@ -23,9 +23,9 @@ const LOCALLY_MAX = REPLICAS * Math.floor(PER_MINUTE / REPLICAS);
 
 test('while Redis is full, calls that run are billed, new ones are decided, and nothing is lost', async (t) => {
   const redis = await startRedis({ extra: ['--maxmemory-policy', 'noeviction'] });
-  t.after(() => redis.stop());
   const memory = (bytes: string) => ask(redis.port, 'config', 'set', 'maxmemory', bytes);
   const ground = await openGround(t, { replicas: REPLICAS, redisUrl: () => redis.url });
+  t.after(() => redis.stop());
   const { load, simulator } = ground;
   const known = await ground.caller('known', {
     limits: { max_concurrent: 300, requests_per_minute: 100_000 },

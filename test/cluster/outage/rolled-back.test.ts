@@ -15,8 +15,9 @@ const LIMITS_BACK_MS = 2_000;
 const PROPAGATION_MS = 1_000;
 
 test('a Redis that was rolled back gives no revoked key its life again, and all others go on', async (t) => {
-  const redis = await startKillableRedis(t, { appendOnly: false });
+  const redis = await startKillableRedis({ appendOnly: false });
   const ground = await openGround(t, { replicas: REPLICAS, redisUrl: () => redis.url });
+  t.after(() => redis.stop());
   const { load, gateways } = ground;
   const known = await ground.caller('known', { limits: { requests_per_minute: 100_000 } });
   const revoked = await ground.caller('revoked');

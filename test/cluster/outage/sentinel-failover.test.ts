@@ -8,8 +8,8 @@ const DOWN_AFTER_MS = 1_000;
 
 test('a failover of Sentinels is over in seconds, without a hand, and no known key sees it', async (t) => {
   const sentinels = await startSentinels({ downAfterMs: DOWN_AFTER_MS });
-  t.after(() => sentinels.stop());
   const ground = await openGround(t, { replicas: 2, redisUrl: () => sentinels.url });
+  t.after(() => sentinels.stop());
   await survivesFailovers(t, ground, {
     async killPrimary() {
       const port = await sentinels.killPrimary();

@@ -67,7 +67,20 @@ export async function startCluster(options: ClusterOptions): Promise<GatewayClus
       ...(options.main && { main: options.main }),
       env: { ...(proxies[replica] && { REDIS_URL: proxies[replica].url }), ...options.env?.(replica) },
     });
-  const gateways = await Promise.all(indices.map(start));
+  const started = await Promise.allSettled(indices.map(start));
+  const gateways = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const stopAll = async () => {
+    for (const proxy of proxies) proxy.resume();
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await simulator.close();
+    await redis.stop();
+  };
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed) {
+    await stopAll();
+    throw failed.reason;
+  }
   const books = new RedisBooks(redis.url);
 
   return {
@@ -98,11 +111,7 @@ export async function startCluster(options: ClusterOptions): Promise<GatewayClus
     },
     async stop() {
       books.close();
-      for (const proxy of proxies) proxy.resume();
-      await Promise.all(gateways.map((gateway) => gateway.stop()));
-      await Promise.all(proxies.map((proxy) => proxy.stop()));
-      await simulator.close();
-      await redis.stop();
+      await stopAll();
     },
   };
 }

@@ -13,7 +13,13 @@ export interface TracedTicket {
 export type TraceEvent =
   | { readonly kind: 'admitted'; readonly tickets: readonly TracedTicket[] }
   | { readonly kind: 'closed' | 'expired' | 'retaken' | 'marked'; readonly ids: readonly string[] }
-  | { readonly kind: 'bucket'; readonly account: string; readonly field: string; readonly zeroMs: number; readonly nowMs: number };
+  | {
+      readonly kind: 'bucket';
+      readonly account: string;
+      readonly field: string;
+      readonly zeroMs: number;
+      readonly nowMs: number;
+    };
 
 export interface TicketTrace {
   readonly events: readonly TraceEvent[];
@@ -45,7 +51,7 @@ export async function traceTickets(client: Redis, tenant: string): Promise<Ticke
           kind: 'bucket',
           account: key.slice(accounts.length),
           field,
-          zeroMs: Number(rest[at + 1]),
+          zeroMs: Date.UTC(2026, 0, 1) + Number(rest[at + 1]), // ticket.lua: EPOCH_MS
           nowMs: Number(time) * 1_000,
         });
       }

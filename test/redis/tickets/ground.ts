@@ -135,3 +135,10 @@ export function stepsOf(ground: Ground): Steps {
     account: (scope) => ground.client.hgetall(keys.account(TENANT, scope)),
   };
 }
+
+/** Everything that Redis holds, byte for byte. */
+export async function snapshot(client: Redis): Promise<ReadonlyMap<string, string | undefined>> {
+  const names = (await client.keys('*')).filter((name) => name !== CLOCK).sort();
+  const dumps = await Promise.all(names.map((name) => client.dumpBuffer(name)));
+  return new Map(names.map((name, index) => [name, dumps[index]?.toString('base64')]));
+}

@@ -1,7 +1,8 @@
 /** Compares all that Redis holds of the tenant with the model; each difference is a line of text. */
 import type { Redis } from 'ioredis';
 import { keys, TENANT } from './ground.ts';
-import type { Account, ModelTicket, ReferenceModel } from './reference-model.ts';
+import type { Account } from './reference-account.ts';
+import type { ModelTicket, ReferenceModel } from './reference-model.ts';
 import { type Bucket, heldAt } from './reference-parts.ts';
 
 /** From which the scripts count the zero of a bucket. */

@@ -8,35 +8,25 @@ import type {
   Amounts,
   FoundTicket,
   Scope,
-  ScopeState,
   SweptTenant,
   TicketClosing,
   TicketRequest,
   TicketVerdict,
 } from '../../../src/redis/ticket-table.ts';
+import { type Account, amountsOf, refusalOf, stateOf, use } from './reference-account.ts';
 import {
   addSums,
   adopted,
-  type Bucket,
   charged,
   dayOf,
-  heldAt,
+  lostSums,
   minus,
-  missingMs,
   monthOf,
   periodAt,
-  periodEndMs,
   plus,
   type Sums,
+  settledSums,
 } from './reference-parts.ts';
-
-export interface Account {
-  slots: number;
-  requests: Bucket | undefined;
-  tokens: Bucket | undefined;
-  /** By kind of period. */
-  readonly quotas: Map<number, { readonly period: number; readonly used: Amounts }>;
-}
 
 /** What was taken from one account. */
 interface Taken {
@@ -61,9 +51,6 @@ export interface ModelTicket {
 
 const EXPIRED_KEPT_MS = 86_400_000;
 const MARKER_KEPT_MS = 600_000;
-/** Less than that is not waited for: the clock has whole milliseconds. */
-const ROUNDING_MS = 0.25;
-
 export class ReferenceModel {
   /** Of the server; may step back. */
   timeMs: number;
@@ -106,58 +93,15 @@ export class ReferenceModel {
     if ([...scopes.values()].some(isFull)) this.#expire(100);
     const verdicts = requests.map((request): TicketVerdict => {
       if (this.tickets.has(request.ticket)) return { code: 0, waitMs: 0 };
-      const refusal = this.#refusal(request, now);
+      const refusal = refusalOf(request, (scope) => this.account(scope), now);
       if (refusal) return { code: refusal.code, waitMs: Math.ceil(refusal.waitMs) };
       this.#take(request, now, leaseMs);
       return { code: 0, waitMs: 0 };
     });
-    const states = new Map([...scopes].map(([name, scope]) => [name, this.#state(scope, now)]));
+    const states = new Map(
+      [...scopes].map(([name, scope]) => [name, stateOf(scope, this.account(name), now)]),
+    );
     return { nowMs: now, verdicts, states };
-  }
-
-  /** A spent quota comes before all else; of the rest what takes longest; a slot only where nothing else refuses. */
-  #refusal({ scopes, parts, charge }: TicketRequest, now: number): TicketVerdict | undefined {
-    let worst: TicketVerdict | undefined;
-    const [, tokens] = amountsOf(charge);
-    for (const [index, scope] of scopes.entries()) {
-      if (!scope) continue;
-      const kind = 100 * (index + 1);
-      const quota = parts.quota ? this.#spentQuota(scope, charge, now) : undefined;
-      if (quota) return { code: kind + quota.code, waitMs: quota.waitMs };
-      const account = this.account(scope.name);
-      const calls = adopted(account.requests, scope.requests, now);
-      const words = adopted(account.tokens, scope.tokens, now);
-      const waits = [
-        calls && parts.rate ? missingMs(calls, 1, now) : 0,
-        words && parts.rate && tokens > 0 ? missingMs(words, Math.min(tokens, words.burst), now) : 0,
-      ] as const;
-      const code = waits[1] > waits[0] ? 2 : 1;
-      const waitMs = Math.max(...waits);
-      if (waitMs > ROUNDING_MS && waitMs > (worst?.waitMs ?? -1)) worst = { code: kind + code, waitMs };
-      const isFull = parts.slot && scope.slots !== undefined && account.slots >= scope.slots;
-      if (!worst && isFull) worst = { code: kind + 3, waitMs: -1 };
-    }
-    return worst;
-  }
-
-  #spentQuota(scope: Scope, charge: Charge, now: number): TicketVerdict | undefined {
-    const amounts = amountsOf(charge);
-    for (const { period, max } of scope.quotas) {
-      const used = this.#used(scope.name, period, now);
-      for (const [index, limit] of max.entries()) {
-        const [before, amount] = [used[index] ?? 0, amounts[index] ?? 0];
-        if (limit === undefined || (before + amount <= limit && before < limit)) continue;
-        // What a call does not need does not refuse it, unless nobody can know what it will need: money, GPU time.
-        if (amount === 0 && index < 3) continue;
-        return { code: 10 * period + index + 1, waitMs: periodEndMs(period, now) };
-      }
-    }
-    return undefined;
-  }
-
-  #used(scope: string, period: number, now: number): Amounts {
-    const quota = this.account(scope).quotas.get(period);
-    return quota?.period === periodAt(period, now) ? quota.used : [0, 0, 0, 0, 0];
   }
 
   #take({ ticket, keyId, model, scopes, parts, charge }: TicketRequest, now: number, leaseMs: number): void {
@@ -171,36 +115,13 @@ export class ReferenceModel {
       const slot = parts.slot && scope.slots !== undefined;
       if (slot) account.slots += 1;
       const quotas = parts.quota ? scope.quotas.map(({ period }) => period) : [];
-      for (const period of quotas) this.#use(scope.name, period, now, amountsOf(charge));
+      for (const period of quotas) use(account, period, now, amountsOf(charge));
       return [{ scope: scope.name, slot, requests: !!requests, tokens: !!tokens, quotas }];
     });
     const untilMs = now + leaseMs;
     const whose = { keyId, model, atMs: now, charge };
     this.tickets.set(ticket, { state: 'open', isBookedLost: false, untilMs, ...whose, taken });
     this.clockMs = now;
-  }
-
-  #use(scope: string, period: number, now: number, amounts: Amounts): void {
-    const used = plus(this.#used(scope, period, now), amounts);
-    this.account(scope).quotas.set(period, { period: periodAt(period, now), used });
-  }
-
-  #state(scope: Scope, now: number): ScopeState {
-    const account = this.account(scope.name);
-    const calls = adopted(account.requests, scope.requests, now);
-    const words = adopted(account.tokens, scope.tokens, now);
-    const left = (bucket: Bucket | undefined) =>
-      bucket ? Math.max(0, Math.floor(heldAt(bucket, now) + 0.001)) : -1;
-    const fullInMs = (bucket: Bucket | undefined) =>
-      bucket ? Math.ceil(missingMs(bucket, bucket.burst, now)) : 0;
-    return {
-      requestsLeft: left(calls),
-      requestsFullInMs: fullInMs(calls),
-      tokensLeft: left(words),
-      tokensFullInMs: fullInMs(words),
-      slotsTaken: account.slots,
-      used: scope.quotas.map(({ period }) => this.#used(scope.name, period, now)),
-    };
   }
 
   settle(replica: string, number: number, closings: readonly TicketClosing[]): FoundTicket[] | 'repeated' {
@@ -251,7 +172,8 @@ export class ReferenceModel {
   /** Nobody knows what limits a call had that ran without admission: the quotas that there are count it. */
   #chargeExisting(keyId: string, amounts: Amounts, now: number): void {
     for (const scope of ['tenant', `key:${keyId}`]) {
-      for (const kind of this.account(scope).quotas.keys()) this.#use(scope, kind, now, amounts);
+      const account = this.account(scope);
+      for (const kind of account.quotas.keys()) use(account, kind, now, amounts);
     }
   }
 
@@ -309,22 +231,4 @@ export class ReferenceModel {
     }
     return { expired: open.length, forgotten: due.length - open.length };
   }
-}
-
-function amountsOf(charge: Charge): Amounts {
-  const { requests, inputTokens, outputTokens, images, gpuMs, costNano } = charge;
-  return [requests, inputTokens + outputTokens, images, gpuMs, costNano];
-}
-
-function chargeSums({ inputTokens, outputTokens, images, gpuMs, costNano }: Charge) {
-  return { i: inputTokens, o: outputTokens, p: images, g: gpuMs, n: costNano };
-}
-
-function settledSums(settlement: NonNullable<TicketClosing['settlement']>): Record<string, number> {
-  const { spent, cachedTokens, status, durationMs } = settlement;
-  return { c: 1, e: status >= 400 ? 1 : 0, h: cachedTokens, d: durationMs, ...chargeSums(spent) };
-}
-
-function lostSums(charge: Charge): Record<string, number> {
-  return { c: 1, l: 1, ...chargeSums(charge) };
 }

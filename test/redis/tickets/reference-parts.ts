@@ -1,4 +1,5 @@
 /** Buckets, periods and sums of the reference model, each in the plainest way that is right. */
+import type { Charge, Settlement } from '../../../src/core/ticket.ts';
 import type { Amounts, Bucket as Pace } from '../../../src/redis/ticket-table.ts';
 
 /** Holds `held` at `atMs` and fills from there; less than nothing is debt. */
@@ -70,6 +71,19 @@ export function addSums(to: Sums, amounts: Readonly<Record<string, number>>, tim
   for (const [field, amount] of Object.entries(amounts)) {
     if (amount !== 0) to.set(field, (to.get(field) ?? 0) + amount * times);
   }
+}
+
+function chargeSums({ inputTokens, outputTokens, images, gpuMs, costNano }: Charge) {
+  return { i: inputTokens, o: outputTokens, p: images, g: gpuMs, n: costNano };
+}
+
+export function settledSums(settlement: Settlement): Record<string, number> {
+  const { spent, cachedTokens, status, durationMs } = settlement;
+  return { c: 1, e: status >= 400 ? 1 : 0, h: cachedTokens, d: durationMs, ...chargeSums(spent) };
+}
+
+export function lostSums(charge: Charge): Record<string, number> {
+  return { c: 1, l: 1, ...chargeSums(charge) };
 }
 
 /** Never less than nothing. */

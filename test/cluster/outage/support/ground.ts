@@ -42,10 +42,15 @@ interface GroundOptions {
   readonly env?: (replica: number) => NodeJS.ProcessEnv;
 }
 
+/** Ends its processes before whatever the test says behind this is to be done after it, such as the end of Redis. */
 export async function openGround(t: TestContext, options: GroundOptions): Promise<Ground> {
   const simulator = createSimulator({ models: [MODEL], tokens: 4 });
   const { url } = await simulator.listen('127.0.0.1', 0);
-  t.after(() => simulator.close());
+  const started: TestGateway[] = [];
+  t.after(async () => {
+    await Promise.all(started.map((gateway) => gateway.stop()));
+    await simulator.close();
+  });
   const served = {
     upstreams: [{ name: 'simulated', url }],
     models: [{ name: MODEL, upstreams: ['simulated'] }],
@@ -59,7 +64,7 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
       ...(main !== undefined && { main }),
       ...(options.env && { env: options.env(replica) }),
     });
-    t.after(() => gateway.stop());
+    started.push(gateway);
     return gateway;
   };
   const gateways = await Promise.all(

@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../../support/redis.ts';
 
@@ -13,6 +12,7 @@ export interface KillableRedis {
   /** With its files, or without any. */
   restart(files: 'with' | 'without'): Promise<void>;
   call(...command: readonly [string, ...string[]]): Promise<unknown>;
+  stop(): Promise<void>;
 }
 
 interface KillableOptions {
@@ -20,10 +20,7 @@ interface KillableOptions {
   readonly appendOnly: boolean;
 }
 
-export async function startKillableRedis(
-  t: TestContext,
-  { appendOnly }: KillableOptions,
-): Promise<KillableRedis> {
+export async function startKillableRedis({ appendOnly }: KillableOptions): Promise<KillableRedis> {
   const folders: string[] = [];
   const newFolder = async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-killable-'));
@@ -36,10 +33,6 @@ export async function startKillableRedis(
   let folder = await newFolder();
   let server = await start(folder);
   const { port, url } = server;
-  t.after(async () => {
-    await server.stop();
-    for (const one of folders) await rm(one, { recursive: true, force: true });
-  });
   return {
     url,
     port,
@@ -52,6 +45,10 @@ export async function startKillableRedis(
       server = await start(folder, port);
     },
     call: (...command) => ask(port, ...command),
+    async stop() {
+      await server.stop();
+      for (const one of folders) await rm(one, { recursive: true, force: true });
+    },
   };
 }
 
