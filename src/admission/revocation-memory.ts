@@ -11,7 +11,7 @@ export interface Subject {
 }
 
 /** What of a record matters here. */
-export type Standing = Pick<KeyRecord | TenantRecord, 'status' | 'revision'>;
+export type RecordStatus = Pick<KeyRecord | TenantRecord, 'status' | 'revision'>;
 
 export interface Remembered {
   readonly subject: Subject;
@@ -47,7 +47,7 @@ export class RevocationMemory {
   }
 
   /** False: the record cannot be true, for a revocation is for good. */
-  note(subject: Subject, { status, revision }: Standing): boolean {
+  note(subject: Subject, { status, revision }: RecordStatus): boolean {
     const known = this.find(subject);
     if (known?.status === 'revoked' && status !== 'revoked') return false;
     if (known?.status === status && known.revision === revision) return true;
@@ -72,7 +72,7 @@ export class RevocationMemory {
 }
 
 /** Whether a record is older than what is remembered of it. */
-export function isRolledBack(record: Standing, known: Remembered | undefined): boolean {
+export function isRolledBack(record: RecordStatus, known: Remembered | undefined): boolean {
   if (!known || record.status === known.status || record.status === 'revoked') return false;
   return known.status === 'revoked' || record.revision < known.revision;
 }

@@ -9,14 +9,20 @@
  *
  * What changes is looked up one batch at a time, each record once however often it changes meanwhile.
  */
-import type { KeyRecord, TenantRecord } from '../core/principal.ts';
+import type { KeyRecord } from '../core/principal.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { parseInvalidation } from '../redis/key-records.ts';
 import { type KeyTable, keyTable } from '../redis/key-table.ts';
 import type { Subscription } from '../redis/subscription.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { KeyResult, KeyStore } from './keys/key-store.ts';
-import { isRolledBack, nameOf, RevocationMemory, type Standing, type Subject } from './revocation-memory.ts';
+import {
+  isRolledBack,
+  nameOf,
+  type RecordStatus,
+  RevocationMemory,
+  type Subject,
+} from './revocation-memory.ts';
 
 const WAITING_MAX = 100_000;
 const AT_ONCE = 50;
@@ -170,7 +176,7 @@ export class Revocations {
   }
 
   /** What was written after a rollback, and before it was put right, revives nothing either. */
-  #note(subject: Subject, record: Standing): void {
+  #note(subject: Subject, record: RecordStatus): void {
     if (!this.#memory.note(subject, record)) this.#lookAt(subject);
   }
 }

@@ -43,7 +43,7 @@ export interface RedisKeys {
   usage(tenant: string, span: string, keyId: string, model: string): string;
   /** `{tenant}`: set of `<key id> <model>` with sums in that month. */
   usageIndex(tenant: string, month: string): string;
-  /** `{tenant}`: capped stream of ended calls. */
+  /** `{tenant}`: capped stream of ended calls; settle.lua has the fields. */
   calls(tenant: string): string;
   /** `{tenant}`: string, number of the last batch of settlements of a replica. Expires. */
   settled(tenant: string, replica: string): string;

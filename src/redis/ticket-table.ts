@@ -221,13 +221,12 @@ function settleArguments(
     const { ticket, keyId, model, settlement } = closing;
     list.push(ticket, keyId, model);
     if (!settlement) {
-      list.push(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '');
+      list.push(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '');
       continue;
     }
-    const { cachedTokens, status, durationMs } = settlement;
+    const { cachedTokens, status, durationMs, route, requestId } = settlement;
     list.push(0, ...amountsOf(settlement.spent).map(bounded));
-    list.push(bounded(cachedTokens), status >= 400 ? 1 : 0, bounded(durationMs));
-    list.push(batch.callsKept > 0 ? callLine(closing, settlement) : '');
+    list.push(bounded(cachedTokens), bounded(status), bounded(durationMs), route, requestId);
   }
   return list;
 }
@@ -245,39 +244,4 @@ function bounded(amount: number): number {
 function amountsOf(spent: Charge): number[] {
   const { requests, inputTokens, outputTokens, images, gpuMs, costNano } = spent;
   return [requests, inputTokens, outputTokens, images, gpuMs, costNano];
-}
-
-/** What the tenant's stream keeps of a call; its time is that of the entry. */
-export interface KeptCall {
-  readonly request_id: string;
-  readonly key: string;
-  readonly endpoint: string;
-  readonly model: string;
-  readonly status: number;
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-  readonly cached_tokens: number;
-  readonly images: number;
-  readonly gpu_ms: number;
-  readonly duration_ms: number;
-  readonly cost_nano_usd: number;
-}
-
-function callLine({ keyId, model }: TicketClosing, settlement: Settlement): string {
-  const { spent, cachedTokens, requestId, route, status, durationMs } = settlement;
-  const kept: KeptCall = {
-    request_id: requestId,
-    key: keyId,
-    endpoint: route,
-    model,
-    status,
-    input_tokens: spent.inputTokens,
-    output_tokens: spent.outputTokens,
-    cached_tokens: cachedTokens,
-    images: spent.images,
-    gpu_ms: spent.gpuMs,
-    duration_ms: durationMs,
-    cost_nano_usd: spent.costNano,
-  };
-  return JSON.stringify(kept);
 }

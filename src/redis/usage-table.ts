@@ -4,7 +4,8 @@
  */
 import { type QuotaPeriod, quotaPeriods } from '../core/limits.ts';
 import type { Answer, RedisClient, RedisConnection } from './connection.ts';
-import type { Amounts, KeptCall } from './ticket-table.ts';
+import { type KeptCall, readKeptCall } from './kept-call.ts';
+import type { Amounts } from './ticket-table.ts';
 
 /** Whole numbers. Calls count those that failed and those that were lost. */
 export interface UsageSums {
@@ -110,8 +111,8 @@ export function usageTable({ ask, keys }: RedisConnection): UsageTable {
       ask(async (client) => {
         const newest = cursor === undefined ? '+' : `(${cursor}`;
         const entries = await client.xrevrange(keys.calls(tenant), newest, '-', 'COUNT', limit + 1);
-        const calls = entries.slice(0, limit).map(([id, [, line = '']]) => {
-          return { id, endedAtMs: Number.parseInt(id, 10), call: JSON.parse(line) as KeptCall };
+        const calls = entries.slice(0, limit).map(([id, entry]) => {
+          return { id, endedAtMs: Number.parseInt(id, 10), call: readKeptCall(entry) };
         });
         return { calls, nextCursor: entries.length > limit ? (calls.at(-1)?.id ?? null) : null };
       }, 'usage'),

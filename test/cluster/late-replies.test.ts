@@ -60,7 +60,7 @@ for (const [index, [name, storm]] of Object.entries(storms).entries()) {
     const key = await cluster.createKey(`storm-${index}`, { limits, quotas });
     const caller = new Caller(cluster, `storm-${index}`);
     t.after(() => caller.close());
-    const admittedLocally = 'sluice_admissions_total{outcome="admitted_locally",limit=""}';
+    const admittedLocally = 'sluice_admissions_total{outcome="admitted_locally",limit="none"}';
     const localBefore = await cluster.metric(admittedLocally);
     await callFor(caller, key, 500);
     storm.begin(cluster.proxies);

@@ -5,6 +5,7 @@ import { until } from '../support/gateway.ts';
 import { Caller } from './support/caller.ts';
 import { chargeFaults, sumFaults } from './support/checker.ts';
 import { dueOf } from './support/dues.ts';
+import type { CallRecord } from './support/history.ts';
 import { type GatewayCluster, startCluster, type TenantKey } from './support/gateways.ts';
 import { traceTickets } from './support/trace.ts';
 
@@ -34,7 +35,7 @@ describe('replicas that are lost', { concurrency: true }, () => {
     t.after(() => caller.close());
     const trace = await traceTickets(cluster.books.client, key.tenant);
     t.after(() => trace.stop());
-    const running = await begin(cluster, caller, key, FROZEN, '[slow]');
+    const { calls } = await begin(caller, key, FROZEN, '[slow]');
     cluster.gateways[FROZEN]?.process.kill('SIGSTOP');
     const frozenAtMs = performance.now();
     assert.equal((await caller.call({ key, replica: ALIVE })).status, 429);
@@ -44,7 +45,7 @@ describe('replicas that are lost', { concurrency: true }, () => {
     assert.equal((await cluster.books.books(key.tenant)).ofKeys.lost, CALLS);
 
     cluster.gateways[FROZEN]?.process.kill('SIGCONT');
-    const ended = await Promise.all(running);
+    const ended = await Promise.all(calls);
     assert.ok(ended.every(({ status, isWhole }) => status === 200 && isWhole));
     const clearMs = await cluster.untilNothingOutstanding(key.tenant, 30_000);
     await trace.caughtUp();
@@ -63,10 +64,10 @@ describe('replicas that are lost', { concurrency: true }, () => {
     t.after(() => caller.close());
     const trace = await traceTickets(cluster.books.client, key.tenant);
     t.after(() => trace.stop());
-    const running = await begin(cluster, caller, key, KILLED, '[endless]');
+    const { calls } = await begin(caller, key, KILLED, '[endless]');
     assert.equal((await cluster.books.outstanding(key.tenant)).open.length, CALLS);
     cluster.gateways[KILLED]?.process.kill('SIGKILL');
-    await Promise.all(running);
+    await Promise.all(calls);
     const clearMs = await cluster.untilNothingOutstanding(key.tenant, 30_000);
     t.diagnostic(`nothing outstanding ${clearMs.toFixed(0)} ms after the kill`);
     await trace.caughtUp();
@@ -85,9 +86,14 @@ describe('replicas that are lost', { concurrency: true }, () => {
   });
 });
 
-/** Streams that have begun, through one replica. */
-async function begin(cluster: GatewayCluster, caller: Caller, key: TenantKey, replica: number, prompt: string) {
-  const calls = Array.from({ length: CALLS }, () => caller.call({ key, replica, prompt, stream: true }));
-  await until(async () => (await cluster.books.outstanding(key.tenant)).open.length === CALLS, 'calls to begin');
-  return calls;
+/** Streams that have begun, through one replica; settles when each has sent something. */
+async function begin(caller: Caller, key: TenantKey, replica: number, prompt: string) {
+  const calls: Promise<CallRecord>[] = [];
+  const beginnings = Array.from({ length: CALLS }, () => {
+    return new Promise<void>((begun) => {
+      calls.push(caller.call({ key, replica, prompt, stream: true, begun }));
+    });
+  });
+  await Promise.all(beginnings);
+  return { calls };
 }

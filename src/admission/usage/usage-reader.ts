@@ -3,7 +3,7 @@ import { type Refusal, refusal } from '../../core/errors.ts';
 import { usdFromNano } from '../../core/money.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Answer, RedisConnection } from '../../redis/connection.ts';
-import type { KeptCall } from '../../redis/ticket-table.ts';
+import type { KeptCall } from '../../redis/kept-call.ts';
 import { usageTable } from '../../redis/usage-table.ts';
 import { type KeyUsage, readKeyUsage } from './key-usage.ts';
 import { type ReportPage, readReport } from './report.ts';

@@ -16,7 +16,7 @@
 -- ARGV    replica, number of the batch, how many calls the tenant's stream keeps, how long a marker stays in ms,
 --         tickets: count, and for each
 --           ticket, key, model, void (1: as if it had never been), requests, input tokens, output tokens, images,
---           gpu ms, nano-dollars, cached tokens, errors, duration in ms, line for the stream of calls ('' = none)
+--           gpu ms, nano-dollars, cached tokens, HTTP status, duration in ms, route, request id
 --
 -- Returns { -1 } for a batch that was applied before; else for each ticket the state that it was found in:
 --   0 absent, 1 open, 2 expired, 3 closed
@@ -25,7 +25,7 @@ local last = root .. ':settled:' .. ARGV[1]
 if tonumber(ARGV[2]) <= tonumber(redis.call('GET', last) or 0) then return { -1 } end
 
 local LAST_KEPT_MS = 86400000
-local WIDTH = 14
+local WIDTH = 15
 local CLOSED = { state = 'c' }
 local count = tonumber(ARGV[5])
 
@@ -85,10 +85,10 @@ for index = 1, count do
     id = ARGV[at + 1], key = ARGV[at + 2], model = ARGV[at + 3], void = void,
     amounts = { number(5), input + output, number(8), number(9), number(10) },
     sums = {
-      c = 1, e = number(12), i = input, o = output, h = number(11), p = number(8), g = number(9), n = number(10),
+      c = 1, e = number(12) >= 400 and 1 or 0, i = input, o = output, h = number(11), p = number(8), g = number(9), n = number(10),
       d = number(13),
     },
-    line = ARGV[at + 14],
+    at = at,
   }
   ids[index] = ARGV[at + 1]
 end
@@ -125,8 +125,14 @@ keep_accounts()
 keep_books()
 keep_clock()
 for index, call in ipairs(calls) do
-  if call.line ~= '' and reply[index] ~= 3 then
-    redis.call('XADD', root .. ':calls', 'MAXLEN', '~', ARGV[3], '*', 'call', call.line)
+  if ARGV[3] ~= '0' and not call.void and reply[index] ~= 3 then
+    local at = call.at
+    redis.call(
+      'XADD', root .. ':calls', 'MAXLEN', '~', ARGV[3], '*',
+      'id', ARGV[at + 15], 'key', call.key, 'route', ARGV[at + 14], 'model', call.model, 'status', ARGV[at + 12],
+      'input', ARGV[at + 6], 'output', ARGV[at + 7], 'cached', ARGV[at + 11], 'images', ARGV[at + 8],
+      'gpu_ms', ARGV[at + 9], 'ms', ARGV[at + 13], 'nano_usd', ARGV[at + 10]
+    )
   end
 end
 return reply

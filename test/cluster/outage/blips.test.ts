@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { freePort, startRedis } from '../../support/redis.ts';
-import { isLong, openGround } from './support/ground.ts';
+import { bounded, isLong, openGround } from './support/ground.ts';
 import { chargedIsAdmitted, servedThroughout, untilLimitsAreGlobal, watchReady } from './support/judge.ts';
 import { ask } from './support/killable-redis.ts';
 import { pause, summaryOf } from './support/load.ts';
@@ -37,7 +37,7 @@ const accidents: readonly Accident[] = [
 ];
 
 for (const { name, everyMs, commands, last } of accidents) {
-  test(`while ${name}, no call of a known key fails, and each is charged once`, async (t) => {
+  test(`while ${name}, no call of a known key fails, and each is charged once`, bounded, async (t) => {
     const redis = await startRedis();
     const ground = await openGround(t, { replicas: 2, redisUrl: () => redis.url });
     t.after(() => redis.stop());

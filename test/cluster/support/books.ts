@@ -1,7 +1,7 @@
 /** Reads what lies in Redis, past the gateways. */
 import { Redis } from 'ioredis';
+import { type KeptCall, readKeptCall } from '../../../src/redis/kept-call.ts';
 import { redisKeys } from '../../../src/redis/keys.ts';
-import type { KeptCall } from '../../../src/redis/ticket-table.ts';
 
 export const keys = redisKeys('sluice');
 
@@ -41,7 +41,8 @@ export class RedisBooks {
   readonly client: Redis;
 
   constructor(url: string) {
-    this.client = new Redis(url);
+    this.client = new Redis(url, { retryStrategy: null });
+    this.client.on('error', () => undefined);
   }
 
   async outstanding(tenant: string): Promise<Outstanding> {
@@ -58,7 +59,7 @@ export class RedisBooks {
     const hashes = await this.client.keys(`${keys.root(tenant)}:usage:*`);
     const of = (pattern: RegExp) => this.#sumsOf(hashes.filter((name) => pattern.test(name)));
     return {
-      lines: entries.map(([, [, line = '']]) => JSON.parse(line) as KeptLine),
+      lines: entries.map(([, entry]) => readKeptCall(entry)),
       ofKeys: await of(/:usage:\d+-\d+-\d+:(?!\*)/),
       ofMonth: await of(/:usage:\d+-\d+:/),
       ofTenant: await of(/:usage:\d+-\d+-\d+:\*:\*$/),

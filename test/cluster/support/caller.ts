@@ -15,6 +15,8 @@ export interface Wish {
   readonly body?: string;
   /** Closes the connection after so many milliseconds, or at the first byte of the answer. */
   readonly leave?: number | 'first_byte';
+  /** The first bytes of the answer have come. */
+  readonly begun?: () => void;
 }
 
 export const MODEL = 'm';
@@ -51,7 +53,7 @@ export class Caller {
       });
     const counted = { input: tokensOf(prompt), output: Math.min(ANSWER_TOKENS, maxTokens ?? ANSWER_TOKENS) };
     const sentAtMs = performance.now();
-    return this.#exchange(this.#cluster.gateways[replica]?.url ?? '', id, key.key, body, wish.leave).then(
+    return this.#exchange(this.#cluster.gateways[replica]?.url ?? '', id, body, wish).then(
       ({ response, text, isWhole }) =>
         this.history.add({
           id,
@@ -77,9 +79,8 @@ export class Caller {
   #exchange(
     url: string,
     id: string,
-    key: string,
     body: string,
-    leave: Wish['leave'],
+    { key, leave, begun }: Wish,
   ): Promise<{ response: IncomingMessage | undefined; text: string; isWhole: boolean }> {
     return new Promise((resolve) => {
       let response: IncomingMessage | undefined;
@@ -88,7 +89,7 @@ export class Caller {
         method: 'POST',
         agent: this.#agent,
         headers: {
-          authorization: `Bearer ${key}`,
+          authorization: `Bearer ${key.key}`,
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(body),
           'x-request-id': id,
@@ -99,6 +100,7 @@ export class Caller {
         response = incoming;
         incoming.setEncoding('utf8').on('error', () => undefined);
         incoming.on('data', (piece: string) => {
+          if (text === '') begun?.();
           text += piece;
           if (leave === 'first_byte') outgoing.destroy();
         });

@@ -35,6 +35,7 @@ const KIND_OF = { x: 'expired', b: 'retaken', c: 'marked' } as const;
 export async function traceTickets(client: Redis, tenant: string): Promise<TicketTrace> {
   const events: TraceEvent[] = [];
   const monitor = await client.monitor();
+  monitor.on('error', () => undefined);
   const accounts = keys.account(tenant, '');
   let awaited: { readonly mark: string; readonly seen: () => void } | undefined;
   monitor.on('monitor', (time: string, [name = '', key = '', ...rest]: string[]) => {

@@ -10,6 +10,9 @@ import { type Caller, Load, MODEL } from './load.ts';
 /** The long form takes minutes. */
 export const isLong = process.env.SLUICE_LONG === '1';
 
+/** Of a whole test. */
+export const bounded = { timeout: isLong ? 600_000 : 60_000 } as const;
+
 /** A limit of the product holds if a test, on a machine that others use too, stays within so many times it. */
 export const TOLERANCE = 3;
 
