@@ -4,6 +4,7 @@ import { findAdmin } from './admin-address.ts';
 import { AdminClient } from './admin-client.ts';
 import { clusterCommands } from './cluster.ts';
 import { CommandFailure } from './failure.ts';
+import { installationCommands } from './installation.ts';
 import { keyImportCommand } from './key-import.ts';
 import { keyCommands } from './keys.ts';
 import type { Session } from './session.ts';
@@ -65,6 +66,10 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
   tenantCommands(program.command('tenants').description('who owns the keys'), session);
   usageCommands(program.command('usage').description('what a tenant has used'), session);
   clusterCommands(program, session);
+  installationCommands(
+    program.command('installation').description('the data in Redis, after they were lost'),
+    session,
+  );
   program
     .command('config')
     .description('the configuration')

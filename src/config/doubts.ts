@@ -1,5 +1,6 @@
 /** What is allowed, but hardly meant. */
 import type { Finding } from './fault.ts';
+import { membersOf } from './pools.ts';
 import type { Config } from './schema.ts';
 
 export function findDoubts({ upstreams, models, routes, listen }: Config): Finding[] {
@@ -12,7 +13,7 @@ export function findDoubts({ upstreams, models, routes, listen }: Config): Findi
     });
   }
   const used = new Set([
-    ...models.flatMap((model) => model.upstreams),
+    ...models.flatMap((model) => membersOf(model).map(({ name }) => name)),
     ...routes.map((route) => route.upstream),
   ]);
   for (const [index, { name, discover }] of upstreams.entries()) {

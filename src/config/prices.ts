@@ -111,17 +111,12 @@ function imageTiers(given: GivenPrices['image_usd'] = []): Prices['imageTiers'] 
   }));
 }
 
-/** By public name of a model or pattern of a route; what has no price is free of charge. */
-export function priceList({
-  models,
+/** By pattern of the route; what has no price is free of charge. */
+export function routePriceList({
   routes,
 }: {
-  readonly models: readonly { readonly name: string; readonly prices?: GivenPrices | undefined }[];
   readonly routes: readonly { readonly path: string; readonly prices?: GivenPrices | undefined }[];
-}): (model: string) => Prices {
-  const list = new Map([
-    ...models.map(({ name, prices }) => [name, pricesOf(prices)] as const),
-    ...routes.map(({ path, prices }) => [path, pricesOf(prices)] as const),
-  ]);
-  return (model) => list.get(model) ?? noPrices;
+}): (path: string) => Prices {
+  const list = new Map(routes.map(({ path, prices }) => [path, pricesOf(prices)]));
+  return (path) => list.get(path) ?? noPrices;
 }

@@ -2,65 +2,24 @@
  * What no single value shows: names that must be unique or must exist, routes and ports that collide. Read from
  * the raw values with a tolerant schema, so that these findings come together with those of the strict one.
  */
-import { z } from 'zod';
-import { type Finding, formatPath, type Path, quoted } from './fault.ts';
+import { type Finding, type Path, quoted } from './fault.ts';
+import { checkModels, orAdd, twice } from './model-references.ts';
+import { type Outline, outlineSchema } from './outline.ts';
 import { configSchema } from './schema.ts';
-
-const text = z.string().optional().catch(undefined);
-const texts = z.array(text).catch([]);
-const number = z.number().optional().catch(undefined);
-const timeouts = z.object({ first_byte_ms: number, total_ms: number }).catch({});
-const lease = z.object({ lease_seconds: number, heartbeat_seconds: number }).catch({});
-const listener = z.object({ port: number }).catch({});
-
-const outlineSchema = z.object({
-  listen: listener,
-  admin: listener,
-  admission: lease.optional().transform((given) => given ?? {}),
-  timeouts,
-  keys: z
-    .object({ environment: z.array(z.object({ key: text }).catch({})).catch([]) })
-    .catch({ environment: [] }),
-  upstreams: z
-    .array(z.object({ name: text, discover: z.boolean().catch(false) }).catch({ discover: false }))
-    .catch([]),
-  models: z
-    .array(
-      z
-        .object({ name: text, aliases: texts, upstreams: texts, timeouts })
-        .catch({ aliases: [], upstreams: [], timeouts: {} }),
-    )
-    .catch([]),
-  default_model: text,
-  routes: z
-    .array(
-      z
-        .object({ path: text, methods: z.array(text).catch(['POST']), upstream: text, timeouts })
-        .catch({ methods: [], timeouts: {} }),
-    )
-    .catch([]),
-});
-
-type Outline = z.output<typeof outlineSchema>;
 
 /** @param raw File and environment together, before the schema has seen them. */
 export function checkReferences(raw: Readonly<Record<string, unknown>>): Finding[] {
   const outline = outlineSchema.parse(raw);
   return [
     ...repeatedUpstreams(outline),
-    ...unknownUpstreams(outline),
-    ...ambiguousModels(outline),
-    ...unknownDefaultModel(outline),
+    ...unknownRouteUpstreams(outline),
+    ...checkModels(outline),
     ...collidingRoutes(outline),
     ...impossibleTimeouts(outline),
     ...equalPorts(outline),
     ...repeatedKeys(outline),
     ...shortLease(outline),
   ];
-}
-
-function twice(path: Path, name: string, first: Path, remedy: string): Finding {
-  return { path, problem: `${quoted(name)} stands at ${formatPath(first)} already`, remedy };
 }
 
 function repeatedUpstreams({ upstreams }: Outline): Finding[] {
@@ -75,70 +34,13 @@ function repeatedUpstreams({ upstreams }: Outline): Finding[] {
   });
 }
 
-function unknownUpstreams({ upstreams, models, routes }: Outline): Finding[] {
+function unknownRouteUpstreams({ upstreams, routes }: Outline): Finding[] {
   const known = new Set(upstreams.map(({ name }) => name));
-  const check = (name: string | undefined, path: Path): Finding[] => {
+  return routes.flatMap(({ upstream: name }, index) => {
     if (name === undefined || known.has(name)) return [];
+    const path = ['routes', index, 'upstream'];
     return [{ path, problem: `no upstream is named ${quoted(name)}`, remedy: orAdd(known, 'upstreams') }];
-  };
-  const ofModels = models.flatMap((model, index) =>
-    model.upstreams.flatMap((name, position) => {
-      const path = ['models', index, 'upstreams', position];
-      const first = model.upstreams.indexOf(name);
-      if (name !== undefined && first < position) {
-        return [twice(path, name, ['models', index, 'upstreams', first], 'name each upstream once')];
-      }
-      return check(name, path);
-    }),
-  );
-  return [
-    ...ofModels,
-    ...routes.flatMap((route, index) => check(route.upstream, ['routes', index, 'upstream'])),
-  ];
-}
-
-const NAMES_SHOWN_MAX = 8;
-
-function orAdd(known: Iterable<string | undefined>, section: string): string {
-  const names = [...known].filter((name) => name !== undefined).slice(0, NAMES_SHOWN_MAX);
-  return names.length === 0
-    ? `add it under ${section}`
-    : `name one of ${names.join(', ')}, or add it under ${section}`;
-}
-
-/** A name that a client sends must mean one model. */
-function ambiguousModels({ models }: Outline): Finding[] {
-  const findings: Finding[] = [];
-  const names = new Map<string, Path>();
-  for (const [index, { name }] of models.entries()) {
-    if (name === undefined) continue;
-    const path = ['models', index, 'name'];
-    const first = names.get(name);
-    if (first) findings.push(twice(path, name, first, 'give each model a name of its own'));
-    else names.set(name, path);
-  }
-  const aliases = new Map<string, Path>();
-  for (const [index, model] of models.entries()) {
-    for (const [position, alias] of model.aliases.entries()) {
-      if (alias === undefined) continue;
-      const path = ['models', index, 'aliases', position];
-      const first = names.get(alias) ?? aliases.get(alias);
-      const remedy =
-        alias === '*' ? 'let * stand for one model only' : 'remove it from one of the two places';
-      if (first) findings.push(twice(path, alias, first, remedy));
-      else aliases.set(alias, path);
-    }
-  }
-  return findings;
-}
-
-/** Where an upstream serves whatever it lists, the name may turn out to be one of these. */
-function unknownDefaultModel({ default_model: name, models, upstreams }: Outline): Finding[] {
-  if (name === undefined || upstreams.some(({ discover }) => discover)) return [];
-  if (models.some((model) => model.name === name || (name !== '*' && model.aliases.includes(name))))
-    return [];
-  const remedy = orAdd(new Set(models.map((model) => model.name)), 'models');
-  return [{ path: ['default_model'], problem: `no model is named ${quoted(name)}`, remedy }];
+  });
 }
 
 function isBuiltIn(path: string): boolean {

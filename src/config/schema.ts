@@ -7,21 +7,12 @@ import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { tenantNamePattern } from '../core/principal.ts';
 import { defaultAllowance } from './allowance.ts';
-import { modelPrices, routePrices } from './prices.ts';
+import { credential, name, parseHttpUrl, timeoutDifferences, timeouts, upstreamPath } from './fields.ts';
+import { model, upstream } from './pools.ts';
+import { routePrices } from './prices.ts';
 import { parseRedisAddress } from './redis-address.ts';
 
-const visible = /^[\x21-\x7e]+$/;
-
 const port = z.int().min(0).max(65_535);
-const name = z
-  .string()
-  .min(1)
-  .max(128)
-  .regex(visible, 'must be visible ASCII without spaces; take letters, digits, dots and dashes');
-/** A key or token that travels in a header. */
-const credential = z
-  .string()
-  .regex(visible, 'must be visible ASCII without spaces and line ends; copy it again');
 /** The router would read `:`, `*` and brackets as patterns, and a client could not send the rest unescaped. */
 const publicPath = z
   .string()
@@ -29,41 +20,6 @@ const publicPath = z
     /^\/[A-Za-z0-9._~/-]*$/,
     'must begin with / and hold only letters, digits and . _ ~ / -; write it as /predict, patterns are not supported',
   );
-const upstreamPath = z
-  .string()
-  .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces; write it as /predict')
-  .refine((value) => !/[?#]/.test(value), 'must hold no ? or #; the query of the client is sent on');
-export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const variable = z
-  .string()
-  .regex(
-    variablePattern,
-    'must be the name of an environment variable; put the key into one and write its name here',
-  );
-
-function parseHttpUrl(text: string): URL | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url && /^https?:\/\//i.test(text) && /^https?:$/.test(url.protocol) ? url : undefined;
-}
-
-/** Paths such as /v1/models are put behind it, so it is kept without a slash at its end. */
-const baseUrl = z
-  .string()
-  .refine((text) => parseHttpUrl(text) !== undefined, {
-    error: 'must be an http:// or https:// address; write it as http://10.0.0.5:8000',
-    abort: true,
-  })
-  .refine((text) => !parseHttpUrl(text)?.username && !parseHttpUrl(text)?.password, {
-    error: 'must not hold a user name or password; put the key into a variable and name that in api_key_env',
-    abort: true,
-  })
-  .refine((text) => !/[?#]/.test(text), 'must hold no ? or #; leave them out')
-  .refine(
-    (text) => !/\/v1\/*$/.test(text),
-    'must not end in /v1; leave /v1 out, the gateway adds it to each path',
-  )
-  .overwrite((text) => text.replace(/\/+$/, ''));
-
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/');
   if (isIP(address) === 0 || more.length > 0) return false;
@@ -80,78 +36,6 @@ const origin = z
     (text) => text === '*' || parseHttpUrl(text)?.origin === text,
     'must be * or an origin; write it as https://app.example.com, without path and last slash',
   );
-
-const timeoutFields = {
-  connect_ms: z
-    .int()
-    .min(10)
-    .max(60_000)
-    .describe('To open a connection; a GPU server in the same network answers in one.'),
-  first_byte_ms: z
-    .int()
-    .min(10)
-    .max(3_600_000)
-    .describe('From sending the request to the first byte of the answer body; a long prompt takes its time.'),
-  idle_ms: z.int().min(10).max(3_600_000).describe('Between two pieces of an answer that has begun.'),
-  total_ms: z
-    .int()
-    .min(10)
-    .max(86_400_000)
-    .describe('The whole call; OpenAI clients give up after ten minutes themselves.'),
-};
-
-const timeouts = z
-  .strictObject({
-    connect_ms: timeoutFields.connect_ms.default(2_000),
-    first_byte_ms: timeoutFields.first_byte_ms.default(120_000),
-    idle_ms: timeoutFields.idle_ms.default(60_000),
-    total_ms: timeoutFields.total_ms.default(600_000),
-  })
-  .describe('Time-outs of a call to the GPU server.');
-
-/** Without defaults: `.partial()` of the above would fill them in and hide the general values. */
-const timeoutDifferences = z.strictObject(timeoutFields).partial();
-
-const upstream = z.strictObject({
-  name: name.describe('Stands in logs and metrics.'),
-  url: baseUrl.describe('Base address without /v1, such as http://10.0.0.5:8000.'),
-  api_key_env: variable
-    .optional()
-    .describe('Environment variable that holds the key that this server wants.'),
-  api_key: credential
-    .optional()
-    .describe('Filled in from api_key_env or UPSTREAM_API_KEY; it never stands in a file.'),
-  discover: z
-    .boolean()
-    .default(false)
-    .describe('Serve every model that it lists at /v1/models under its own name.'),
-  gpus: z.int().min(0).max(1024).default(1).describe('How many GPUs work on each of its calls.'),
-});
-
-const model = z.strictObject({
-  name: name
-    .refine((text) => text !== '*', 'must not be *; put * into the aliases of the model that it stands for')
-    .describe('The public name.'),
-  aliases: z
-    .array(name)
-    .default([])
-    .describe('Other names that clients may send; * stands for any name that no other model has.'),
-  upstreams: z.array(name).min(1).describe('The servers of its pool, by name.'),
-  upstream_model: z
-    .string()
-    .min(1)
-    .max(1024)
-    .optional()
-    .describe('What the server calls it, such as a long path; default: the public name.'),
-  context_length: z
-    .int()
-    .min(1)
-    .max(100_000_000)
-    .optional()
-    .describe('Tokens of prompt and answer together; shown in /v1/models.'),
-  prices: modelPrices.optional(),
-  timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
-});
 
 const route = z.strictObject({
   path: publicPath.describe('The public path, such as /predict.'),

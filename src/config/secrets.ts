@@ -1,7 +1,7 @@
 /** Where secrets may come from, and which values are never shown. */
 import { type Environment, type ReadFile, readSecret, type Setting } from './environment.ts';
 import { type Finding, formatPath, type Path } from './fault.ts';
-import { variablePattern } from './schema.ts';
+import { variablePattern } from './fields.ts';
 import { isMapping, upstreamsOf, type Values, valueAt } from './values.ts';
 
 /**

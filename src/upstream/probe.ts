@@ -47,11 +47,12 @@ export class Prober {
   }
 
   async #round(): Promise<void> {
-    await Promise.all([...this.#models.upstreams.values()].map((upstream) => this.#probe(upstream)));
+    await Promise.all([...this.#models.upstreams.values()].map((upstream) => this.probe(upstream)));
     this.#models.refreshDiscovered();
   }
 
-  async #probe(upstream: Upstream): Promise<void> {
+  /** Asks one server now; never rejects. */
+  async probe(upstream: Upstream): Promise<void> {
     upstream.health = await this.#health(upstream);
     if (!upstream.discover || upstream.health === 'unreachable') return;
     const listed = await this.#listModels(upstream);

@@ -5,13 +5,35 @@ import { Watch } from './watchdog.ts';
 /** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
 export type Health = 'healthy' | 'unhealthy' | 'unreachable';
 
-interface UpstreamOptions {
+interface UpstreamOptions extends Pick<UpstreamSettings, 'discover' | 'gpus'>, Partial<UpstreamSettings> {
   readonly name: string;
   readonly url: string;
   readonly apiKey: string | undefined;
+}
+
+const standardSettings: Omit<UpstreamSettings, 'discover' | 'gpus'> = {
+  maxInFlight: undefined,
+  labels: {},
+  healthCheck: { path: '/health', timeoutMs: 1_000, completionModel: undefined },
+};
+
+/** How the probes ask it. */
+export interface HealthCheck {
+  readonly path: string;
+  readonly timeoutMs: number;
+  /** Its name for a model of which one token is asked; undefined: it is not. */
+  readonly completionModel: string | undefined;
+}
+
+/** What may change while the server stays the same. */
+export interface UpstreamSettings {
   readonly discover: boolean;
   /** That it runs on. */
   readonly gpus: number;
+  /** Calls of this replica; undefined: unbounded. */
+  readonly maxInFlight: number | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly healthCheck: HealthCheck;
 }
 
 /** uvicorn closes idle connections after 5 s: leave before it does, or a request meets a closed one. */
@@ -24,13 +46,12 @@ export class Upstream {
   /** In front of every path; empty for most. */
   readonly basePath: string;
   readonly apiKey: string | undefined;
-  readonly discover: boolean;
+  settings: UpstreamSettings;
   /** As listed by a server that is asked for its models. */
   discovered: ReadonlyMap<string, number | undefined> = new Map();
   health: Health = 'unreachable';
   /** The calls that have been sent to it and have not ended. */
   readonly load = new Load();
-  readonly gpus: number;
   /** Over the time limits of those calls. */
   readonly watch = new Watch();
 
@@ -38,14 +59,21 @@ export class Upstream {
   readonly #pools = new Map<number, Pool>();
   readonly #freshPools = new Map<number, Pool>();
 
-  constructor({ name, url, apiKey, discover, gpus }: UpstreamOptions) {
+  constructor({ name, url, apiKey, ...settings }: UpstreamOptions) {
     const { origin, pathname } = new URL(url);
     this.name = name;
     this.origin = origin;
     this.basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
     this.apiKey = apiKey;
-    this.discover = discover;
-    this.gpus = gpus;
+    this.settings = { ...standardSettings, ...settings };
+  }
+
+  get discover(): boolean {
+    return this.settings.discover;
+  }
+
+  get gpus(): number {
+    return this.settings.gpus;
   }
 
   /** Header names and values in turn, as the client takes them. */
@@ -63,10 +91,22 @@ export class Upstream {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#takePools().map((pool) => pool.destroy()));
+  }
+
+  /**
+   * Closes its connections when the last call on them has ended. A call that was meant for it and has yet to be sent
+   * opens new ones, which close by themselves when they have been idle.
+   */
+  async retire(): Promise<void> {
+    await Promise.all(this.#takePools().map((pool) => pool.close()));
+  }
+
+  #takePools(): Pool[] {
     const pools = [...this.#pools.values(), ...this.#freshPools.values()];
-    await Promise.all(pools.map((pool) => pool.destroy()));
     this.#pools.clear();
     this.#freshPools.clear();
+    return pools;
   }
 
   #pool(pools: Map<number, Pool>, connectTimeoutMs: number, pipelining: 0 | 1): Pool {

@@ -49,7 +49,13 @@ test('what was reserved before counts for the intervals that begin then, and for
   );
 });
 
-const bucket = (zeroMs: number): TraceEvent => ({ kind: 'bucket', account: 'key:k', field: 't', zeroMs, nowMs: 0 });
+const bucket = (zeroMs: number): TraceEvent => ({
+  kind: 'bucket',
+  account: 'key:k',
+  field: 't',
+  zeroMs,
+  nowMs: 0,
+});
 const admitted = (id: string, atMs: number, tokens: number): TraceEvent => ({
   kind: 'admitted',
   tickets: [{ id, atMs, tokens }],

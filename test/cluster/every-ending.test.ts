@@ -21,7 +21,7 @@ async function run(t: TestContext, count: number, main?: string) {
     limits: { requests_per_minute: 60, burst_requests: 5, max_concurrent: 1_000 },
     quotas,
   });
-  const trace = await traceTickets(cluster.books.client, key.tenant);
+  const trace = await traceTickets(cluster.books, key.tenant);
   t.after(() => trace.stop());
   const caller = new Caller(cluster);
   t.after(() => caller.close());
@@ -71,7 +71,10 @@ test('after every kind of ending no ticket is open, no slot is taken, and the bo
 
 test('a settlement script that keeps slots and leaves errors out of the books is found out', async (t) => {
   const broken = await brokenSource('settle', [
-    { from: "if has(mask, SLOT) and ticket.state ~= 'x'", to: "if has(mask, SLOT) and call.sums.e == 0 and ticket.state ~= 'x'" },
+    {
+      from: "if has(mask, SLOT) and ticket.state ~= 'x'",
+      to: "if has(mask, SLOT) and call.sums.e == 0 and ticket.state ~= 'x'",
+    },
     { from: 'if not call.void then book(', to: 'if not call.void and call.sums.e == 0 then book(' },
   ]);
   t.after(() => broken.remove());

@@ -5,8 +5,8 @@ import { until } from '../support/gateway.ts';
 import { Caller } from './support/caller.ts';
 import { chargeFaults, sumFaults } from './support/checker.ts';
 import { dueOf } from './support/dues.ts';
-import type { CallRecord } from './support/history.ts';
 import { type GatewayCluster, startCluster, type TenantKey } from './support/gateways.ts';
+import type { CallRecord } from './support/history.ts';
 import { traceTickets } from './support/trace.ts';
 
 const FROZEN = 0;
@@ -33,7 +33,7 @@ describe('replicas that are lost', { concurrency: true }, () => {
     const key = await cluster.createKey('frozen', { limits, quotas });
     const caller = new Caller(cluster, 'frozen');
     t.after(() => caller.close());
-    const trace = await traceTickets(cluster.books.client, key.tenant);
+    const trace = await traceTickets(cluster.books, key.tenant);
     t.after(() => trace.stop());
     const { calls } = await begin(caller, key, FROZEN, '[slow]');
     cluster.gateways[FROZEN]?.process.kill('SIGSTOP');
@@ -62,7 +62,7 @@ describe('replicas that are lost', { concurrency: true }, () => {
     const key = await cluster.createKey('silent', { limits, quotas });
     const caller = new Caller(cluster, 'silent');
     t.after(() => caller.close());
-    const trace = await traceTickets(cluster.books.client, key.tenant);
+    const trace = await traceTickets(cluster.books, key.tenant);
     t.after(() => trace.stop());
     const { calls } = await begin(caller, key, KILLED, '[endless]');
     assert.equal((await cluster.books.outstanding(key.tenant)).open.length, CALLS);

@@ -1,6 +1,7 @@
 /** R4: who is refused pays nothing, and takes nothing away from others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { keys, type RedisBooks } from './support/books.ts';
 import { Caller, inLanes } from './support/caller.ts';
 import { startCluster } from './support/gateways.ts';
 import { traceTickets } from './support/trace.ts';
@@ -10,7 +11,12 @@ const REFUSED = 1_000;
 /** Estimated at some 900 tokens. */
 const LARGE = 'word '.repeat(800);
 /** Next to nothing comes back while the test runs. */
-const limits = { tokens_per_minute: 60, burst_tokens: BURST, requests_per_minute: 1_000_000, max_concurrent: 10 };
+const limits = {
+  tokens_per_minute: 60,
+  burst_tokens: BURST,
+  requests_per_minute: 1_000_000,
+  max_concurrent: 10,
+};
 const quotas = [{ period: 'day', tokens: 1_000_000, requests: 1_000_000 }];
 
 test('after a thousand refused large requests a small one that fits is admitted, and the thousand have cost nothing', async (t) => {
@@ -23,9 +29,8 @@ test('after a thousand refused large requests a small one that fits is admitted,
   const first = await caller.call({ key, prompt: '[long]', maxTokens: 600 });
   assert.equal(first.status, 200);
   await cluster.untilNothingOutstanding(key.tenant, 5_000);
-  const { client } = cluster.books;
-  const before = await stateOf(client, key.tenant);
-  const trace = await traceTickets(client, key.tenant);
+  const before = await stateOf(cluster.books, key.tenant);
+  const trace = await traceTickets(cluster.books, key.tenant);
   t.after(() => trace.stop());
 
   let sent = 0;
@@ -40,7 +45,7 @@ test('after a thousand refused large requests a small one that fits is admitted,
   assert.deepEqual([...new Set(refused.map(({ refusal }) => refusal))], ['tokens rate_limit_exceeded']);
   await trace.caughtUp();
   assert.deepEqual(trace.events, []);
-  assert.deepEqual(await stateOf(client, key.tenant), before);
+  assert.deepEqual(await stateOf(cluster.books, key.tenant), before);
 
   const small = await caller.call({ key, maxTokens: 50 });
   assert.equal(small.status, 200, small.refusal);
@@ -50,14 +55,10 @@ test('after a thousand refused large requests a small one that fits is admitted,
 });
 
 /** Everything that admission could have written for a tenant, by name. */
-async function stateOf(
-  client: Awaited<ReturnType<typeof startCluster>>['books']['client'],
-  tenant: string,
-): Promise<Record<string, unknown>> {
-  const names = (await client.keys(`*{${tenant}}:*`)).filter((name) => /:(account|tickets|leases|usage)/.test(name));
-  const state: Record<string, unknown> = {};
-  for (const name of names.sort()) {
-    state[name] = (await client.type(name)) === 'hash' ? await client.hgetall(name) : await client.dump(name);
-  }
+async function stateOf({ client }: RedisBooks, tenant: string): Promise<Record<string, string>> {
+  const written = /:(account|tickets|leases|usage)/;
+  const names = (await client.keys(`${keys.root(tenant)}:*`)).filter((name) => written.test(name));
+  const state: Record<string, string> = {};
+  for (const name of names.sort()) state[name] = String(await client.dump(name));
   return state;
 }

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { officialClient } from '../client/official.ts';
 import { Caller, MODEL, pause } from './support/caller.ts';
-import type { CallRecord } from './support/history.ts';
 import { type GatewayCluster, isLong, startCluster, type TenantKey } from './support/gateways.ts';
+import type { CallRecord } from './support/history.ts';
 
 let cluster: GatewayCluster;
 test.before(async () => {
@@ -59,7 +59,9 @@ test('a client that lacks tokens and obeys is admitted at its first retry too', 
 
 for (const clients of [5, 20]) {
   test(`${clients} obedient clients on one key share the limit, and the figure is known`, async (t) => {
-    const key = await cluster.createKey('obedient', { limits: { requests_per_minute: 3_000, burst_requests: 1 } });
+    const key = await cluster.createKey('obedient', {
+      limits: { requests_per_minute: 3_000, burst_requests: 1 },
+    });
     const caller = new Caller(cluster);
     t.after(() => caller.close());
     const beganMs = performance.now();
@@ -69,7 +71,9 @@ for (const clients of [5, 20]) {
     const admitted = caller.history.admitted().length;
     const mean = shares.reduce((sum, share) => sum + share, 0) / clients;
     const rate = (admitted * 60_000) / tookMs;
-    t.diagnostic(`first retry admitted: ${(100 * mean).toFixed(1)} %; ${rate.toFixed(0)} admitted a minute of 3000`);
+    t.diagnostic(
+      `first retry admitted: ${(100 * mean).toFixed(1)} %; ${rate.toFixed(0)} admitted a minute of 3000`,
+    );
     assert.ok(shares.length === clients && admitted <= 1 + (tookMs * 3_000) / 60_000 + 1);
   });
 }
@@ -77,7 +81,9 @@ for (const clients of [5, 20]) {
 test('the official client, as it is, gets through a limit of 60 a minute at the rate that it allows', async (t) => {
   const calls = isLong ? 60 : 7;
   const burst = 2;
-  const { key } = await cluster.createKey('official', { limits: { requests_per_minute: 60, burst_requests: burst } });
+  const { key } = await cluster.createKey('official', {
+    limits: { requests_per_minute: 60, burst_requests: burst },
+  });
   const [gateway] = cluster.gateways;
   assert.ok(gateway);
   const client = officialClient({ url: gateway.url, key });

@@ -1,15 +1,15 @@
 /** R2: estimates that are wrong in both directions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { seededRandom } from './seeded-random.ts';
 import { Caller, inLanes, pause } from './support/caller.ts';
 import { chargeFaults, overdrafts, sumFaults } from './support/checker.ts';
 import { dueOfWhole } from './support/dues.ts';
 import { isLong, startCluster } from './support/gateways.ts';
-import { seededRandom } from './seeded-random.ts';
 import { type TraceEvent, traceTickets } from './support/trace.ts';
 
 const RATE = 120_000;
-const BURST = 1_000;
+const BURST = 300;
 /** About a tenth of what is expected of an answer to three times as much. */
 const LENGTHS = [25, 100, 250, 500, 750];
 
@@ -20,7 +20,7 @@ test('with real use of 0.1 to 3 times the estimate, nobody is admitted on debt, 
   const limits = { tokens_per_minute: RATE, burst_tokens: BURST };
   const quotas = [{ period: 'total', tokens: 1_000_000_000 }];
   const key = await cluster.createKey('debtor', { limits, quotas });
-  const trace = await traceTickets(cluster.books.client, key.tenant);
+  const trace = await traceTickets(cluster.books, key.tenant);
   t.after(() => trace.stop());
   const caller = new Caller(cluster);
   const random = seededRandom(2);
@@ -40,7 +40,10 @@ test('with real use of 0.1 to 3 times the estimate, nobody is admitted on debt, 
   t.diagnostic(`${caller.history.summary()}; ${tokens} tokens out; clear after ${clearMs.toFixed(0)} ms`);
   t.diagnostic(`${admissions} admissions; ${debts} times in debt, at most by ${deepest.toFixed(0)} tokens`);
   assert.ok(debts > 5, 'there was hardly any debt');
-  assert.ok(deepest <= BURST + 1, 'debt is bounded in the bucket');
+  assert.ok(
+    deepest > 0.9 * BURST && deepest <= BURST + 1,
+    `debt reaches its bound in the bucket and no more: ${deepest}`,
+  );
   assert.deepEqual(overdrafts(trace.events, `key:${key.id}`, { perMinute: RATE, burst: BURST }), []);
   const books = await cluster.books.books(key.tenant);
   assert.deepEqual(chargeFaults(books, caller.history.calls, dueOfWhole), []);

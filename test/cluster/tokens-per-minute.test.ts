@@ -17,7 +17,7 @@ test('any interval admits at most burst + rate × T + what was reserved when it 
   t.after(() => cluster.stop());
   const limits = { tokens_per_minute: RATE, burst_tokens: BURST };
   const key = await cluster.createKey('hammered', { limits });
-  const trace = await traceTickets(cluster.books.client, key.tenant);
+  const trace = await traceTickets(cluster.books, key.tenant);
   t.after(() => trace.stop());
   const caller = new Caller(cluster);
   const endMs = performance.now() + (isLong ? 120_000 : 8_000);

@@ -37,7 +37,9 @@ test('two replicas whose clocks are off by ± 30 s admit what the others do, and
   const cluster = await startCluster({ replicas: OFFSETS_MS.length, env: offClock });
   t.after(() => cluster.stop());
   const dates = await Promise.all(
-    cluster.gateways.map(async ({ url }) => (await (await fetch(`${url}/health`)).json()) as { timestamp: string }),
+    cluster.gateways.map(
+      async ({ url }) => (await (await fetch(`${url}/health`)).json()) as { timestamp: string },
+    ),
   );
   const [first = 0, second = 0] = dates.map(({ timestamp }) => Date.parse(timestamp));
   assert.ok(Math.abs(first - second - 60_000) < 5_000, 'the clocks are not what they should be');
@@ -50,7 +52,9 @@ test('two replicas whose clocks are off by ± 30 s admit what the others do, and
   const { admitted, spanMs, needed } = await demand(cluster, caller, key, isLong ? 60_000 : 6_000);
   const share = admitted.length / (BURST + (spanMs * RATE) / 60_000);
   const byReplica = Map.groupBy(admitted, ({ replica }) => replica);
-  t.diagnostic(`admitted by replica: ${[...byReplica].map(([index, all]) => `${OFFSETS_MS[index]} ms ${all.length}`)}`);
+  t.diagnostic(
+    `admitted by replica: ${[...byReplica].map(([index, all]) => `${OFFSETS_MS[index]} ms ${all.length}`)}`,
+  );
   t.diagnostic(`${(100 * share).toFixed(2)} % of the limit; a burst of ${needed.toFixed(2)} of ${BURST}`);
   assert.ok(needed <= BURST + 1, `a burst of ${needed}`);
   assert.ok(share >= 0.99, `${share} of what the limit allows`);
@@ -89,7 +93,10 @@ test('a new primary whose clock is 5 s ahead, and one that is behind it, keep le
   assert.ok(before.needed <= BURST + 1 && after.needed <= BURST + 1);
   const all = burstNeeded(spansOf(caller.history.admitted().filter(({ keyId }) => keyId === key.id)), RATE);
   assert.ok(all <= BURST + jump + 1, `a burst of ${all}`);
-  assert.ok(after.admitted.length >= 0.9 * ((after.spanMs * RATE) / 60_000), 'it goes on at the rate of before');
+  assert.ok(
+    after.admitted.length >= 0.9 * ((after.spanMs * RATE) / 60_000),
+    'it goes on at the rate of before',
+  );
   const { status, isWhole } = await running;
   assert.deepEqual({ status, isWhole }, { status: 200, isWhole: true });
   await until(async () => outstandingFaults(await cluster.books.outstanding(key.tenant)).length === 0);

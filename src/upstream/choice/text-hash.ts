@@ -1,4 +1,4 @@
-/** FNV-1a with 32 bits (Fowler, Noll, Vo; RFC 9923), fed with UTF-16 code units instead of bytes. */
+/** FNV-1a with 32 bits (G. Fowler, L. C. Noll, K.-P. Vo, 1991), fed with UTF-16 code units instead of bytes. */
 export const HASH_START = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 

@@ -1,8 +1,8 @@
 /** Every way in which a call can end. */
 import type { SimulatorState } from '../../../src/simulator/state.ts';
-import type { CallRecord } from './history.ts';
 import { type Caller, inLanes, type Wish } from './caller.ts';
 import type { TenantKey } from './gateways.ts';
+import type { CallRecord } from './history.ts';
 
 type Ending = Omit<Wish, 'key' | 'kind'>;
 

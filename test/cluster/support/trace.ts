@@ -1,6 +1,6 @@
 /** What the scripts have done to the tickets of a tenant, in the order in which Redis did it. */
-import type { Redis } from 'ioredis';
-import { keys } from './books.ts';
+import { keys, type RedisBooks } from './books.ts';
+import { monitorRedis } from './monitor.ts';
 
 export interface TracedTicket {
   readonly id: string;
@@ -32,13 +32,11 @@ const INPUT = 8;
 const OUTPUT = 9;
 const KIND_OF = { x: 'expired', b: 'retaken', c: 'marked' } as const;
 
-export async function traceTickets(client: Redis, tenant: string): Promise<TicketTrace> {
+export async function traceTickets({ client }: RedisBooks, tenant: string): Promise<TicketTrace> {
   const events: TraceEvent[] = [];
-  const monitor = await client.monitor();
-  monitor.on('error', () => undefined);
   const accounts = keys.account(tenant, '');
   let awaited: { readonly mark: string; readonly seen: () => void } | undefined;
-  monitor.on('monitor', (time: string, [name = '', key = '', ...rest]: string[]) => {
+  const monitor = await monitorRedis(client.options.port ?? 0, ([name = '', key = '', ...rest], nowMs) => {
     if (key === awaited?.mark) awaited.seen();
     const command = name.toUpperCase();
     if (key === keys.tickets(tenant)) {
@@ -53,7 +51,7 @@ export async function traceTickets(client: Redis, tenant: string): Promise<Ticke
           account: key.slice(accounts.length),
           field,
           zeroMs: Date.UTC(2026, 0, 1) + Number(rest[at + 1]), // ticket.lua: EPOCH_MS
-          nowMs: Number(time) * 1_000,
+          nowMs,
         });
       }
     }
@@ -70,7 +68,7 @@ export async function traceTickets(client: Redis, tenant: string): Promise<Ticke
       await client.echo(mark);
       await seen;
     },
-    stop: () => monitor.disconnect(),
+    stop: () => monitor.stop(),
   };
 }
 
