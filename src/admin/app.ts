@@ -8,6 +8,7 @@ import type { Logger } from '../telemetry/log.ts';
 import type { Health } from '../upstream/upstream.ts';
 import { answerBrokenHttp, answerFaults, answerUnknownPath, refuse } from './answers.ts';
 import { demandToken } from './authorization.ts';
+import { type ConfigDependencies, configRoutes } from './config.ts';
 import { importRoutes } from './import.ts';
 import { installationRoutes } from './installation.ts';
 import { keyRoutes } from './keys.ts';
@@ -27,9 +28,36 @@ export interface UpstreamReport {
   readonly in_flight: number;
   /** Public names of the models that it serves. */
   readonly models: readonly string[];
+  /** Null: any number. */
+  readonly max_in_flight: number | null;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface AdminDependencies {
+/** A model as this gateway serves it now. */
+export interface ModelReport {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly context_length: number | null;
+  readonly choice: string;
+  readonly session_headers: readonly string[];
+  readonly sticky: string;
+  readonly fallbacks: readonly string[];
+  readonly versions: readonly {
+    /** Null: the model has no versions. */
+    readonly name: string | null;
+    readonly weight: number;
+    /** Of the calls that name no version, between 0 and 1. */
+    readonly share: number;
+    readonly upstreams: readonly {
+      readonly name: string;
+      readonly weight: number;
+      readonly upstream_model: string;
+      readonly status: Health;
+    }[];
+  }[];
+}
+
+export interface AdminDependencies extends ConfigDependencies {
   /** Undefined: /admin/* is off. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
@@ -41,6 +69,7 @@ export interface AdminDependencies {
   readiness(): Readiness;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   upstreams(): readonly UpstreamReport[];
+  models(): readonly ModelReport[];
 }
 
 const BODY_LIMIT_BYTES = 1_000_000;
@@ -87,6 +116,8 @@ function adminApi(dependencies: AdminDependencies) {
     keyRoutes(scope, dependencies);
     tenantRoutes(scope, dependencies);
     scope.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));
+    scope.get('/v1/models', async () => ({ object: 'list', data: dependencies.models() }));
+    configRoutes(scope, dependencies);
     usageRoutes(scope, dependencies);
     installationRoutes(scope, dependencies);
     await scope.register(importRoutes(dependencies));

@@ -2,7 +2,8 @@
 import { configVariable, type Environment } from '../config/environment.ts';
 import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
+import type { MemberConfig } from '../config/pools.ts';
+import type { Config, ModelConfig } from '../config/schema.ts';
 
 /**
  * Writes `ok` and a summary without secrets, or every fault on a line of its own.
@@ -29,12 +30,30 @@ function summary({ listen, admin, upstreams, models, default_model, routes }: Co
   for (const { name, url, discover } of upstreams) {
     lines.push(['upstream', `${name} ${url}${discover ? ', all models that it lists' : ''}`]);
   }
-  for (const { name, aliases, upstreams: pool } of models) {
+  for (const model of models) {
+    const { name, aliases } = model;
     const also = aliases.length > 0 ? `, also ${aliases.join(' ')}` : '';
-    lines.push(['model', `${name}${also}, on ${pool.join(' ')}${name === default_model ? ', default' : ''}`]);
+    lines.push([
+      'model',
+      `${name}${also}, on ${poolsText(model)}${name === default_model ? ', default' : ''}`,
+    ]);
   }
   for (const { methods, path, upstream } of routes) {
     lines.push(['route', `${methods.join(' ')} ${path}, on ${upstream}`]);
   }
   return lines.map(([what, value]) => `  ${what.padEnd(9)}${value}\n`).join('');
+}
+
+function poolsText({ upstreams = [], versions }: ModelConfig): string {
+  if (!versions) return serversText(upstreams);
+  const total = versions.reduce((sum, { weight }) => sum + weight, 0);
+  return versions
+    .map(({ name, weight, upstreams: servers }) => {
+      return `${serversText(servers)} (${name}, ${Math.round((weight / total) * 1_000) / 10} %)`;
+    })
+    .join(', ');
+}
+
+function serversText(servers: readonly MemberConfig[]): string {
+  return servers.map(({ name, weight }) => (weight === 1 ? name : `${name} ×${weight}`)).join(' ');
 }

@@ -3,10 +3,12 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { findAdmin } from './admin-address.ts';
 import { AdminClient } from './admin-client.ts';
 import { clusterCommands } from './cluster.ts';
+import { configCommands } from './config-commands.ts';
 import { CommandFailure } from './failure.ts';
 import { installationCommands } from './installation.ts';
 import { keyImportCommand } from './key-import.ts';
 import { keyCommands } from './keys.ts';
+import { modelCommands } from './models.ts';
 import type { Session } from './session.ts';
 import { tenantCommands } from './tenants.ts';
 import { printNote, type Terminal } from './terminal.ts';
@@ -70,15 +72,7 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     program.command('installation').description('the data in Redis, after they were lost'),
     session,
   );
-  program
-    .command('config')
-    .description('the configuration')
-    .command('check')
-    .description('report every fault of SLUICE_CONFIG and the environment; exit 1 if there is one')
-    .action(async () => {
-      // Loaded here, because no other command needs the configuration's libraries.
-      const { configCheck } = await import('./config-check.ts');
-      end(await configCheck(terminal.env, (text) => void terminal.stdout.write(text)));
-    });
+  modelCommands(program.command('models').description('what clients may ask for'), session);
+  configCommands(program.command('config').description('the configuration'), session, end);
   return program;
 }

@@ -157,6 +157,14 @@ export const model = z.strictObject({
   timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });
 
+/** A model that nobody has configured: a server lists it. */
+export function listedModel(
+  listed: Pick<z.output<typeof model>, 'name' | 'context_length'>,
+  upstreams: readonly string[],
+): z.output<typeof model> {
+  return { ...model.parse({ name: 'listed', upstreams }), ...listed };
+}
+
 export type MemberConfig = z.output<typeof member>;
 
 interface Pooled {

@@ -72,6 +72,12 @@ export const errorTable = {
     code: 'upstream_rejected',
     meaning: 'The GPU server answered 4xx; its status and message are passed on.',
   },
+  invalid_configuration: {
+    ...client,
+    status: 400,
+    code: 'invalid_configuration',
+    meaning: 'The configuration that was to be read anew has faults; nothing was changed.',
+  },
   invalid_api_key: {
     ...client,
     status: 401,

@@ -17,8 +17,8 @@ import type { Responder } from './respond.ts';
 export interface AdmitParts {
   readonly admission: Pick<Admission, 'admit'>;
   readonly estimator: Estimator;
-  /** By public name of the model, or pattern of the route. */
-  readonly pricesOf: (model: string) => Prices;
+  /** By pattern of the route. */
+  readonly pricesOf: (path: string) => Prices;
   readonly authenticator: {
     /** Asks Redis, although the key is known. */
     authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict>;
@@ -35,13 +35,13 @@ const TRIES_MAX = 4;
 export function admitInference(parts: AdmitParts): Step {
   return (request, reply, next) => {
     const { model, estimate } = request.inference as Inference & { model: Model };
-    const { name } = model;
+    const { name, prices } = model;
     const isAllowed = (principal: Principal) => checkAllowed(principal, model);
     admitCall(
       parts,
       request,
       reply,
-      { model: name, prices: parts.pricesOf(name), estimate },
+      { model: name, prices, estimate },
       isAllowed,
       next,
     );

@@ -8,6 +8,7 @@ import fastify, {
 import type { Verdict } from '../admission/authenticate.ts';
 import { presentedKey } from '../admission/presented-key.ts';
 import type { UsageReader } from '../admission/usage/usage-reader.ts';
+import type { LiveConfig } from '../config/live.ts';
 import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
@@ -30,7 +31,10 @@ import { Responder } from './respond.ts';
 import { usageRoute } from './usage-route.ts';
 
 export interface PublicAppParts {
+  /** As at the start. */
   readonly config: Config;
+  /** What may change meanwhile. */
+  readonly live: () => LiveConfig;
   readonly version: string;
   readonly models: Models;
   readonly exchanges: Exchanges;

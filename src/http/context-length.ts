@@ -65,12 +65,13 @@ export function checkContextLength({ estimator, tokenCounter, responder }: Conte
 
 async function countTokens(
   tokenCounter: ContextParts['tokenCounter'],
-  { pool, upstreamModel, timeouts }: Model,
+  { pool, timeouts }: Model,
   prompt: CountedPrompt | undefined,
   { raw }: FastifyReply,
 ): Promise<number | undefined> {
-  const upstream = prompt && select(pool);
-  if (!upstream) return undefined;
+  const member = prompt && select(pool.members);
+  if (!member) return undefined;
+  const { upstream, upstreamModel } = member;
   const gone = new AbortController();
   raw.once('close', () => gone.abort());
   const connectMs = timeouts.connect_ms;

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Estimate } from '../admission/estimate/estimator.ts';
+import type { LiveConfig } from '../config/live.ts';
 import type { Call } from '../core/call.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Model } from '../upstream/models.ts';
@@ -23,6 +24,7 @@ export interface Inference {
   /** As the client sent it. */
   readonly requestedModel: string | undefined;
   readonly streamed: boolean;
+  readonly media: LiveConfig['media'];
   /** What goes to the GPU server, once the model is known. */
   model: Model | undefined;
   /** What it will cost, once that has been looked at. */

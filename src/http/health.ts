@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Models } from '../upstream/models.ts';
+import { allMembers } from '../upstream/public-model.ts';
 import type { Health } from '../upstream/upstream.ts';
 import type { Exchanges } from './exchange.ts';
 import type { Responder } from './respond.ts';
@@ -41,16 +42,16 @@ export function health({ models, responder, exchanges, redis }: HealthParts) {
       timestamp: new Date().toISOString(),
       gateway: exchanges.draining ? 'draining' : 'ok',
       redis: redis(),
-      models: Object.fromEntries(models.list().map((model) => [model.name, best(model.pool)])),
+      models: Object.fromEntries(models.list().map((model) => [model.name, best(allMembers(model))])),
     };
     responder.json(request, reply, exchanges.draining ? 503 : 200, JSON.stringify(body));
   };
 }
 
 /** A model is as well as the best of its servers. */
-function best(pool: readonly { readonly health: Health }[]): Health {
+function best(members: ReturnType<typeof allMembers>): Health {
   for (const state of ['healthy', 'unhealthy'] as const) {
-    if (pool.some((upstream) => upstream.health === state)) return state;
+    if (members.some(({ upstream }) => upstream.health === state)) return state;
   }
   return 'unreachable';
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Config } from '../config/schema.ts';
+import type { LiveConfig } from '../config/live.ts';
 import type { Call } from '../core/call.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import { type Edit, splice } from '../core/json-scan.ts';
@@ -9,6 +9,7 @@ import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
 import type { AnswerShape } from '../upstream/relay.ts';
 import { select } from '../upstream/select.ts';
+import { hashOf } from '../upstream/version-choice.ts';
 import { answerMetadata } from './answer-metadata.ts';
 import type { JsonBody } from './body.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
@@ -17,7 +18,8 @@ import { forward } from './forward.ts';
 import type { Responder } from './respond.ts';
 
 export interface InferenceParts {
-  readonly config: Config;
+  /** Read once for each request, which then keeps it. */
+  readonly live: () => LiveConfig;
   readonly version: string;
   readonly models: Models;
   readonly exchanges: Exchanges;
@@ -25,8 +27,9 @@ export interface InferenceParts {
 }
 
 /** 400: shape, types, bounds. */
-export function validate(endpoint: Endpoint, { config, responder }: InferenceParts): Step {
+export function validate(endpoint: Endpoint, { live, responder }: InferenceParts): Step {
   return (request, reply, next) => {
+    const config = live();
     const body = request.body as JsonBody | undefined;
     const refused = body
       ? (checkHeaders(request) ?? checkBody(endpoint, body.value, config.caps))
@@ -38,6 +41,7 @@ export function validate(endpoint: Endpoint, { config, responder }: InferencePar
       body,
       requestedModel: typeof model === 'string' ? model : undefined,
       streamed: stream === true,
+      media: config.media,
       model: undefined,
       estimate: undefined,
     };
@@ -55,7 +59,8 @@ function checkHeaders(request: FastifyRequest): Refusal | undefined {
 export function route({ models, responder }: InferenceParts): Step {
   return (request, reply, next) => {
     const inference = request.inference as Inference;
-    const model = models.resolve(inference.requestedModel);
+    const { keyId } = request.call.principal as Principal;
+    const model = models.resolve(inference.requestedModel, hashOf(keyId), Math.random);
     const refused = model
       ? checkAllowed(request.call.principal as Principal, model)
       : noModel(inference.requestedModel, models);
@@ -93,7 +98,7 @@ export function answer(parts: InferenceParts) {
     const inference = request.inference as Inference;
     const media = findRemoteMedia(inference.body.value);
     if (media.length === 0) return send(parts, request, reply, inference, false);
-    return fetchMedia(parts, reply, media).then((refused) => {
+    return fetchMedia(inference, reply, media).then((refused) => {
       if (refused) parts.responder.refuse(request, reply, refused);
       else send(parts, request, reply, inference, true);
     });
@@ -101,13 +106,13 @@ export function answer(parts: InferenceParts) {
 }
 
 function fetchMedia(
-  { config }: InferenceParts,
+  { media: allowed }: Inference,
   reply: FastifyReply,
   media: ReturnType<typeof findRemoteMedia>,
 ) {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
-  return inlineRemoteMedia(media, config.media, gone.signal);
+  return inlineRemoteMedia(media, allowed, gone.signal);
 }
 
 function send(
@@ -118,11 +123,12 @@ function send(
   rewritten: boolean,
 ): void {
   const { endpoint, model } = inference as Inference & { model: Model };
-  const upstream = select(model.pool);
-  if (!upstream) {
+  const member = select(model.pool.members);
+  if (!member) {
     const message = `The model '${model.name}' has no server.`;
     return parts.responder.refuse(request, reply, refusal('upstream_unavailable', message));
   }
+  const { upstream, upstreamModel } = member;
   const asksForUsage = wantsUsageChunk(inference);
   forward(parts, request, reply, {
     upstream,
@@ -130,11 +136,11 @@ function send(
       method: 'POST',
       path: endpoint.path,
       headers: upstreamHeaders(upstream.authorization, request.call.requestId),
-      body: outgoingBody(inference, model, asksForUsage, rewritten),
+      body: outgoingBody(inference, upstreamModel, asksForUsage, rewritten),
     },
     limits: model.timeouts,
     replayable: true,
-    shape: answerShape(request.call, inference, model, asksForUsage, parts.version),
+    shape: answerShape(request.call, inference, { model, upstreamModel }, asksForUsage, parts.version),
   });
 }
 
@@ -153,14 +159,14 @@ function wantsUsageChunk({ endpoint, body, streamed }: Inference): boolean {
 function answerShape(
   call: Call,
   inference: Inference,
-  model: Model,
+  { model, upstreamModel }: { readonly model: Model; readonly upstreamModel: string },
   dropUsageChunk: boolean,
   version: string,
 ): AnswerShape {
   return {
     kind: 'openai',
     model: inference.requestedModel ?? model.name,
-    upstreamModel: model.upstreamModel,
+    upstreamModel,
     lastMember: answerMetadata(call, inference, version),
     dropUsageChunk,
     ending: inference.endpoint.streams === 'with_usage' ? 'terminal_event' : 'done',
@@ -168,10 +174,15 @@ function answerShape(
 }
 
 /** The client's own bytes, with what has to change spliced in. */
-function outgoingBody(inference: Inference, model: Model, asksForUsage: boolean, rewritten: boolean): Buffer {
+function outgoingBody(
+  inference: Inference,
+  upstreamModel: string,
+  asksForUsage: boolean,
+  rewritten: boolean,
+): Buffer {
   const { body, requestedModel } = inference;
   const changes: [name: string, value: unknown][] = [];
-  if (requestedModel !== model.upstreamModel) changes.push(['model', model.upstreamModel]);
+  if (requestedModel !== upstreamModel) changes.push(['model', upstreamModel]);
   if (asksForUsage) {
     const options = body.value.stream_options as Record<string, unknown> | null | undefined;
     changes.push(['stream_options', { ...options, include_usage: true }]);

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusal } from '../core/errors.ts';
 import { isModelAllowed } from '../core/limits.ts';
-import type { Model, Models } from '../upstream/models.ts';
+import type { Models, PublicModel } from '../upstream/models.ts';
 import type { Responder } from './respond.ts';
 
 interface ModelsParts {
@@ -32,12 +32,12 @@ export function showModel({ models, responder, createdAt }: ModelsParts): Handle
   };
 }
 
-function mayUse({ call: { principal } }: FastifyRequest, { name }: Model): boolean {
+function mayUse({ call: { principal } }: FastifyRequest, { name }: PublicModel): boolean {
   if (!principal) return false;
   return isModelAllowed(principal.ofKey, name) && isModelAllowed(principal.ofTenant, name);
 }
 
-function shown(model: Model, createdAt: number) {
+function shown(model: PublicModel, createdAt: number) {
   return {
     id: model.name,
     object: 'model',

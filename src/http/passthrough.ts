@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { LiveConfig } from '../config/live.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
@@ -11,6 +12,7 @@ import type { Responder } from './respond.ts';
 
 interface PassthroughParts extends AdmitParts {
   readonly config: Config;
+  readonly live: () => LiveConfig;
   readonly models: Models;
   readonly exchanges: Exchanges;
   readonly responder: Responder;
@@ -23,8 +25,6 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', plainBodyParser());
     for (const configured of parts.config.routes) {
-      const upstream = parts.models.upstreams.get(configured.upstream);
-      if (!upstream) continue;
       scope.route({
         // Fastify writes into the list, and the configuration is frozen.
         method: [...configured.methods],
@@ -33,7 +33,7 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
         bodyLimit: configured.body_limit_bytes ?? parts.config.listen.body_limit_bytes,
         onRequest: parts.authenticate,
         preHandler: [checkBody(configured, parts.responder), admitPlain(parts, configured.path)],
-        handler: passOn(configured, upstream, parts),
+        handler: passOn(configured, parts),
       });
     }
   });
@@ -65,9 +65,11 @@ function parse(bytes: Buffer | undefined): unknown {
   }
 }
 
-function passOn(route: RouteConfig, upstream: Upstream, parts: PassthroughParts) {
-  const limits = { ...parts.config.timeouts, ...route.timeouts };
+function passOn(route: RouteConfig, parts: PassthroughParts) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
+    // Of that name there may be another one by now.
+    const upstream = parts.models.upstreams.get(route.upstream);
+    if (!upstream) return parts.responder.refuse(request, reply, NO_SERVER);
     const query = request.url.indexOf('?');
     forward(parts, request, reply, {
       upstream,
@@ -77,12 +79,14 @@ function passOn(route: RouteConfig, upstream: Upstream, parts: PassthroughParts)
         headers: plainHeaders(request, upstream),
         body: (request.body as Buffer | undefined) ?? null,
       },
-      limits,
+      limits: { ...parts.live().timeouts, ...route.timeouts },
       replayable: request.method === 'GET',
       shape: { kind: 'plain' },
     });
   };
 }
+
+const NO_SERVER = refusal('upstream_unavailable', 'The route has no server.');
 
 /** The caller's key never goes on; of his headers only those that say what the body is and what he takes. */
 function plainHeaders(request: FastifyRequest, upstream: Upstream): string[] {

@@ -1,5 +1,5 @@
 /** Which tenants have tickets, and whose turn it is to look after them. */
-import type { Answer, RedisConnection } from './connection.ts';
+import type { Answer, RedisClient, RedisConnection } from './connection.ts';
 
 export interface SweepTable {
   /** This tenant has, or is about to have, tickets. */
@@ -17,7 +17,8 @@ export interface SweepTable {
 
 export function sweepTable({ ask, keys }: RedisConnection): SweepTable {
   return {
-    note: (tenant) => ask((client) => client.zadd(keys.activeTenants(), Date.now(), tenant), 'sweep'),
+    note: (tenant) =>
+      ask(async (client) => client.zadd(keys.activeTenants(), await timeMs(client), tenant), 'sweep'),
 
     claim: (replica, forMs) =>
       ask(
@@ -32,6 +33,15 @@ export function sweepTable({ ask, keys }: RedisConnection): SweepTable {
       }, 'sweep'),
 
     forgetSilent: (silentMs) =>
-      ask((client) => client.zremrangebyscore(keys.activeTenants(), '-inf', Date.now() - silentMs), 'sweep'),
+      ask(async (client) => {
+        const silentSinceMs = (await timeMs(client)) - silentMs;
+        return client.zremrangebyscore(keys.activeTenants(), '-inf', silentSinceMs);
+      }, 'sweep'),
   };
+}
+
+/** Redis' clock: replicas whose own are minutes apart would hide tenants from each other. */
+async function timeMs(client: RedisClient): Promise<number> {
+  const [seconds, microseconds] = await client.time();
+  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }

@@ -2,15 +2,15 @@
 import type { AddressInfo, ListenOptions } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
-import { createAdminApp, type UpstreamReport } from '../admin/app.ts';
+import { createAdminApp } from '../admin/app.ts';
 import type { Readiness } from '../admin/probes.ts';
 import { AssembledAdmission } from '../admission/assemble.ts';
 import { createAuthenticator } from '../admission/authenticate.ts';
 import { createKeyStore } from '../admission/keys/key-store.ts';
 import { createUsageReader } from '../admission/usage/usage-reader.ts';
 import { formatFault } from '../config/fault.ts';
-import { loadConfig } from '../config/load.ts';
-import { priceList } from '../config/prices.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
+import { routePriceList } from '../config/prices.ts';
 import type { Config } from '../config/schema.ts';
 import { createPublicApp } from '../http/app.ts';
 import { Exchanges } from '../http/exchange.ts';
@@ -22,6 +22,8 @@ import { Models } from '../upstream/models.ts';
 import { Prober } from '../upstream/probe.ts';
 import { drain } from './drain.ts';
 import { announceReady, endInOrder } from './lifecycle.ts';
+import { ConfigReloader } from './reload.ts';
+import { modelReports, upstreamReports } from './reports.ts';
 
 export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const loaded = loadConfig({ env });
@@ -30,10 +32,13 @@ export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   const { config } = loaded;
   const log = createLog(config.log, { role: 'gateway', pid: process.pid });
   for (const warning of loaded.warnings) log.logger.warn(formatFault(warning));
-  process.on('SIGHUP', () => log.reopen());
   failLoudly(log);
 
-  const gateway = new Gateway(config, log);
+  const gateway = new Gateway(config, log, () => loadConfig({ env }));
+  process.on('SIGHUP', () => {
+    log.reopen();
+    void gateway.reload();
+  });
   await gateway.start(env.SLUICE_REUSE_PORT === '1');
   endInOrder({ drain: () => gateway.stop() });
 }
@@ -47,6 +52,7 @@ class Gateway {
   readonly #exchanges = new Exchanges();
   readonly #models: Models;
   readonly #prober: Prober;
+  readonly #reloader: ConfigReloader;
   readonly #redis: RedisConnection;
   readonly #metrics: Metrics;
   readonly #observer: CallObserver;
@@ -55,12 +61,22 @@ class Gateway {
   readonly #publicApp: FastifyInstance;
   readonly #adminApp: FastifyInstance;
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, load: () => LoadResult) {
     const { logger } = log;
     this.#config = config;
     this.#log = log;
     this.#models = new Models(config);
-    this.#prober = new Prober(this.#models);
+    this.#prober = new Prober(() => ({
+      upstreams: { values: () => this.#models.probed },
+      refreshDiscovered: () => this.#models.refreshDiscovered(),
+    }));
+    this.#reloader = new ConfigReloader({
+      started: config,
+      load,
+      models: this.#models,
+      probeNew: () => this.#prober.refresh(),
+      log: logger,
+    });
     this.#redis = connectRedis(config.redis, logger, {
       onCommand: (kind, seconds, outcome) => this.#metrics.redisAsked(kind, seconds, outcome),
     });
@@ -100,13 +116,14 @@ class Gateway {
     const usage = createUsageReader({ redis: this.#redis, now: Date.now });
     this.#publicApp = createPublicApp({
       config,
+      live: () => this.#reloader.live,
       version: packageJson.version,
       models: this.#models,
       exchanges: this.#exchanges,
       authenticator: this.#authenticator,
       admission: this.#limits.admission,
       estimator: this.#limits.estimator,
-      pricesOf: priceList(config),
+      pricesOf: routePriceList(config),
       settlementFailed: ({ message, stack }) =>
         logger.error({ cause: message, stack }, 'a call cannot be settled'),
       usage,
@@ -127,7 +144,9 @@ class Gateway {
       log: logger,
       readiness: () => this.#readiness(),
       metrics: () => this.#metrics.text(),
-      upstreams: () => this.#upstreamReports(),
+      upstreams: () => upstreamReports(this.#models),
+      models: () => modelReports(this.#models),
+      reloadConfig: () => this.#reloader.reload('admin'),
     });
   }
 
@@ -145,6 +164,10 @@ class Gateway {
     });
     this.#log.logger.info({ address, admin: adminAddress, version: packageJson.version }, 'gateway listens');
     announceReady('gateway', { public: address, admin: adminAddress });
+  }
+
+  async reload(): Promise<void> {
+    await this.#reloader.reload('signal');
   }
 
   async stop(): Promise<void> {
@@ -195,16 +218,6 @@ class Gateway {
     for (const { name, health, load } of this.#models.upstreams.values()) {
       yield { name, healthy: health === 'healthy', inFlight: load.inFlight };
     }
-  }
-
-  #upstreamReports(): UpstreamReport[] {
-    return [...this.#models.upstreams.values()].map((upstream) => ({
-      name: upstream.name,
-      url: upstream.origin + upstream.basePath,
-      status: upstream.health,
-      in_flight: upstream.load.inFlight,
-      models: this.#models.list().flatMap((model) => (model.pool.includes(upstream) ? [model.name] : [])),
-    }));
   }
 }
 

@@ -291,6 +291,8 @@ export class Metrics {
       labelNames: ['upstream'],
       registers: [this.registry],
       collect() {
+        // A reload of the configuration may have taken some away.
+        this.reset();
         for (const { name, healthy } of upstreams()) this.set({ upstream: name }, Number(healthy));
       },
     });
@@ -300,6 +302,7 @@ export class Metrics {
       labelNames: ['upstream'],
       registers: [this.registry],
       collect() {
+        this.reset();
         for (const { name, inFlight } of upstreams()) this.set({ upstream: name }, inFlight);
       },
     });

@@ -1,92 +1,106 @@
-import type { Config, ModelConfig, TimeoutsConfig } from '../config/schema.ts';
+import type { UpstreamConfig } from '../config/schema.ts';
+import { Catalog, type CatalogConfig } from './catalog.ts';
+import type { Model, PublicModel } from './public-model.ts';
 import { Upstream } from './upstream.ts';
 
-/** A name that clients may send, with all that it leads to. */
-export interface Model {
-  /** The public name. */
-  readonly name: string;
-  /** What its servers call it. */
-  readonly upstreamModel: string;
-  readonly pool: readonly Upstream[];
-  readonly timeouts: TimeoutsConfig;
-  readonly contextLength: number | undefined;
+export type { Model, PublicModel } from './public-model.ts';
+
+/** What a reading of the configuration will lead to, before it counts. */
+export interface Preparation {
+  /** Servers that were not there before, or at another address or with another key. */
+  readonly fresh: readonly Upstream[];
+  /** From here on calls go by it; those in flight keep what they began with. */
+  commit(): void;
 }
 
 /** The GPU servers and the models on them, as configured and as discovered. */
 export class Models {
-  readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly #configured: readonly Model[];
-  readonly #byName = new Map<string, Model>();
-  readonly #wildcard: Model | undefined;
-  readonly #defaultName: string | undefined;
-  readonly #timeouts: TimeoutsConfig;
-  #discovered: ReadonlyMap<string, Model> = new Map();
+  #catalog: Catalog;
+  #preparing: readonly Upstream[] = [];
 
-  constructor(config: Config) {
-    this.#timeouts = config.timeouts;
-    this.#defaultName = config.default_model;
-    this.upstreams = new Map(
-      config.upstreams.map((one) => {
-        const { name, url, api_key: apiKey, discover, gpus } = one;
-        return [name, new Upstream({ name, url, apiKey, discover, gpus })];
-      }),
-    );
-    this.#configured = config.models.map((model) => this.#fromConfig(model));
-    for (const [index, model] of this.#configured.entries()) {
-      this.#byName.set(model.name, model);
-      for (const alias of config.models[index]?.aliases ?? []) {
-        if (alias === '*') this.#wildcard = model;
-        else this.#byName.set(alias, model);
-      }
-    }
+  constructor(config: CatalogConfig) {
+    const upstreams = config.upstreams.map((one) => [one.name, upstreamFrom(one)] as const);
+    this.#catalog = new Catalog(config, new Map(upstreams));
   }
 
-  /** All public names, without aliases. */
-  list(): readonly Model[] {
-    return [...this.#configured, ...this.#discovered.values()];
+  get upstreams(): ReadonlyMap<string, Upstream> {
+    return this.#catalog.upstreams;
   }
 
-  /** `requested`: what the client sent; undefined if it named none. */
-  resolve(requested: string | undefined): Model | undefined {
-    const name = requested ?? this.#defaultName;
-    if (name === undefined) return this.#wildcard;
-    return this.#byName.get(name) ?? this.#discovered.get(name) ?? this.#wildcard;
+  /** Those, and the ones that are to join them. */
+  get probed(): readonly Upstream[] {
+    return [...this.upstreams.values(), ...this.#preparing];
+  }
+
+  /** All public names, without aliases and versions. */
+  list(): readonly PublicModel[] {
+    return this.#catalog.list();
+  }
+
+  /**
+   * @param requested what the client sent, `model` or `model@version`; undefined if it named none
+   * @param stickyHash `hashOf` the key's id: models that are sticky go by it
+   * @param random from 0 to below 1: the others go by chance
+   */
+  resolve(requested: string | undefined, stickyHash: number, random: () => number): Model | undefined {
+    return this.#catalog.resolve(requested, stickyHash, random);
   }
 
   /** True while a server that is to be asked for its models has never answered: a name may yet turn up. */
   get incomplete(): boolean {
-    return [...this.upstreams.values()].some((one) => one.discover && one.discovered.size === 0);
+    return this.#catalog.incomplete;
   }
 
-  /** Takes over what the servers list by now. A configured name stands before a discovered one. */
+  /** Takes over what the servers list by now. */
   refreshDiscovered(): void {
-    const pools = new Map<string, { pool: Upstream[]; contextLength: number | undefined }>();
-    for (const upstream of this.upstreams.values()) {
-      for (const [name, contextLength] of upstream.discovered) {
-        if (this.#byName.has(name)) continue;
-        const entry = pools.get(name) ?? { pool: [], contextLength };
-        entry.pool.push(upstream);
-        pools.set(name, entry);
-      }
+    this.#catalog.refreshDiscovered();
+  }
+
+  /**
+   * A server whose name, address and key are the same stays the same object, with its connections, its health and its
+   * load. From here on new ones are among `probed`. Must be committed before the next one is prepared.
+   */
+  prepare(config: CatalogConfig): Preparation {
+    const before = this.#catalog.upstreams;
+    const fresh: Upstream[] = [];
+    const kept: [Upstream, Upstream['settings']][] = [];
+    const upstreams = new Map<string, Upstream>();
+    for (const configured of config.upstreams) {
+      const made = upstreamFrom(configured);
+      const known = before.get(made.name);
+      if (known && isSameServer(known, made)) kept.push([known, made.settings]);
+      else fresh.push(made);
+      upstreams.set(made.name, known && isSameServer(known, made) ? known : made);
     }
-    this.#discovered = new Map(
-      [...pools].map(([name, { pool, contextLength }]) => {
-        return [name, { name, upstreamModel: name, pool, timeouts: this.#timeouts, contextLength }];
-      }),
-    );
+    const catalog = new Catalog(config, upstreams);
+    this.#preparing = fresh;
+    const commit = () => {
+      for (const [upstream, settings] of kept) upstream.settings = settings;
+      this.#catalog = catalog;
+      this.#preparing = [];
+      catalog.refreshDiscovered();
+      for (const upstream of before.values()) {
+        if (upstreams.get(upstream.name) !== upstream) void upstream.retire();
+      }
+    };
+    return { fresh, commit };
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.upstreams.values()].map((upstream) => upstream.close()));
   }
+}
 
-  #fromConfig(model: ModelConfig): Model {
-    return {
-      name: model.name,
-      upstreamModel: model.upstream_model ?? model.name,
-      pool: model.upstreams.flatMap((name) => this.upstreams.get(name) ?? []),
-      timeouts: { ...this.#timeouts, ...model.timeouts },
-      contextLength: model.context_length,
-    };
-  }
+function isSameServer(one: Upstream, other: Upstream): boolean {
+  return one.origin === other.origin && one.basePath === other.basePath && one.apiKey === other.apiKey;
+}
+
+function upstreamFrom({ name, url, api_key, discover, gpus, ...rest }: UpstreamConfig): Upstream {
+  const { max_in_flight: maxInFlight, labels, health } = rest;
+  const healthCheck = {
+    path: health.path,
+    timeoutMs: health.timeout_ms,
+    completionModel: health.completion?.model,
+  };
+  return new Upstream({ name, url, apiKey: api_key, discover, gpus, maxInFlight, labels, healthCheck });
 }

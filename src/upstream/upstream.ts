@@ -1,11 +1,13 @@
 import { buildConnector, errors, Pool } from 'undici';
+import { type Health, ServerHealth } from './health/server-health.ts';
 import { Load } from './load.ts';
 import { Watch } from './watchdog.ts';
 
-/** What the probes say. `unreachable`: no answer at all, `unhealthy`: an answer that is not 2xx. */
-export type Health = 'healthy' | 'unhealthy' | 'unreachable';
+export type { Health } from './health/server-health.ts';
 
-interface UpstreamOptions extends Pick<UpstreamSettings, 'discover' | 'gpus'>, Partial<UpstreamSettings> {
+interface UpstreamOptions extends Partial<Omit<UpstreamSettings, 'discover' | 'gpus'>> {
+  readonly discover: boolean;
+  readonly gpus: number;
   readonly name: string;
   readonly url: string;
   readonly apiKey: string | undefined;
@@ -49,7 +51,7 @@ export class Upstream {
   settings: UpstreamSettings;
   /** As listed by a server that is asked for its models. */
   discovered: ReadonlyMap<string, number | undefined> = new Map();
-  health: Health = 'unreachable';
+  readonly serverHealth = new ServerHealth();
   /** The calls that have been sent to it and have not ended. */
   readonly load = new Load();
   /** Over the time limits of those calls. */
@@ -66,6 +68,10 @@ export class Upstream {
     this.basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
     this.apiKey = apiKey;
     this.settings = { ...standardSettings, ...settings };
+  }
+
+  get health(): Health {
+    return this.serverHealth.health;
   }
 
   get discover(): boolean {

@@ -10,7 +10,7 @@ export interface Bounded {
 /** `displaced`: someone of higher priority has taken its chair. `expired`: its time was over. */
 export type Shed = 'displaced' | 'expired';
 
-/** A call for which no server has a place. Exactly one of `admit` and `shed` is called, once, unless it leaves. */
+/** A call that no server has a place for. Either `admit` or `shed` is called, once, unless it leaves before. */
 export interface Guest<Server extends Bounded> {
   /** Higher goes first. One of few: it comes from the configuration. */
   readonly priority: number;
@@ -55,7 +55,8 @@ const RETRY_AFTER_MS_MAX = 60_000;
  * Places are not handed round as tokens, which could get lost with the one who holds them: the room asks the server
  * before each guest whether it has a place. So whatever a guest does with its place, the next one gets what is left.
  *
- * Nothing takes longer when more are waiting.
+ * Nothing takes longer when more are waiting. Each waiter has a timer of its own: unlike those of all calls in flight,
+ * they are made only when there is more work than the pool can do.
  */
 export class WaitingRoom<Server extends Bounded> {
   readonly #options: WaitingRoomOptions;
@@ -85,9 +86,9 @@ export class WaitingRoom<Server extends Bounded> {
       return { kind: 'shed', retryAfterMs: this.#retryAfterMs(nowMs) };
     }
     if (displaced) this.#remove(displaced, nowMs);
-    const waiter = new Waiter(guest, nowMs + waitMs, this.#laneOf(guest.priority), this.#leaves);
-    waiter.timer = setTimeout(this.#expire, waitMs, waiter);
-    waiter.lane.add(waiter);
+    const waiter = new Waiter(guest, nowMs + waitMs, this.#leaves);
+    waiter.timer = setTimeout(this.#expire, Math.ceil(waitMs), waiter);
+    this.#laneOf(guest.priority).add(waiter);
     this.#size += 1;
     if (this.#size === 1) this.#drain.start(nowMs);
     displaced?.guest.shed('displaced', this.#retryAfterMs(nowMs));
@@ -95,8 +96,8 @@ export class WaitingRoom<Server extends Bounded> {
   }
 
   /**
-   * The server may have places: a call has ended there, it has come back, its bound was raised. Those who enter
-   * meanwhile are not looked at, so that a guest who comes back at once cannot keep this going for ever.
+   * The server may have places: a call has ended there, it has come back, its bound was raised. Who enters meanwhile
+   * is not asked, so that a guest who comes back at once cannot keep this going for ever.
    */
   freed(server: Server): void {
     this.#toFill.push(server);
@@ -104,24 +105,92 @@ export class WaitingRoom<Server extends Bounded> {
     if (this.#isFilling) return;
     this.#isFilling = true;
     try {
-      let asked = this.#size;
+      let unasked = this.#size;
       for (let next = this.#toFill.pop(); next; next = this.#toFill.pop()) {
-        while (asked > 0 && next.hasPlace() && this.#admitNext(next)) asked -= 1;
+        for (; unasked > 0 && this.#size > 0 && next.hasPlace(); unasked -= 1) this.#callNext(next);
       }
     } finally {
       this.#isFilling = false;
     }
   }
 
-  /** False: nobody waits. */
-  #admitNext(server: Server): boolean {
-    const waiter = this.#take();
-    if (!waiter) return false;
+  #callNext(server: Server): void {
+    const waiter = this.#next();
+    if (!waiter) return;
     const nowMs = this.#options.now();
-    clearTimeout(waiter.timer);
     // Timers may be late, and who has no time left must not take a place from one who has.
-    if (nowMs >= waiter.deadlineMs) this.#left(nowMs);
-    else this.#drain.placeTaken(nowMs), this.#left(nowMs);
-    return true;
+    if (nowMs >= waiter.deadlineMs) return this.#expire(waiter);
+    this.#drain.placeTaken(nowMs);
+    this.#remove(waiter, nowMs);
+    waiter.guest.admit(server);
+  }
+
+  readonly #expire = (waiter: Waiter<Server>): void => {
+    const nowMs = this.#options.now();
+    this.#remove(waiter, nowMs);
+    waiter.guest.shed('expired', this.#retryAfterMs(nowMs));
+  };
+
+  readonly #leaves = (waiter: Waiter<Server>): void => this.#remove(waiter, this.#options.now());
+
+  #remove(waiter: Waiter<Server>, nowMs: number): void {
+    clearTimeout(waiter.timer);
+    waiter.isHere = false;
+    this.#laneOf(waiter.guest.priority).remove(waiter);
+    this.#size -= 1;
+    if (this.#size === 0) this.#drain.pause(nowMs);
+  }
+
+  #next(): Waiter<Server> | undefined {
+    return this.#lanes.find((lane) => !lane.isEmpty)?.takeTurn();
+  }
+
+  #lastBelow(priority: number): Waiter<Server> | undefined {
+    for (let at = this.#lanes.length - 1; at >= 0; at -= 1) {
+      const lane = this.#lanes[at] as Lane<Waiter<Server>>;
+      if (lane.priority >= priority) return undefined;
+      if (lane.lastCome) return lane.lastCome;
+    }
+    return undefined;
+  }
+
+  #laneOf(priority: number): Lane<Waiter<Server>> {
+    const known = this.#lanes.find((lane) => lane.priority === priority);
+    if (known) return known;
+    const lane = new Lane<Waiter<Server>>(priority);
+    this.#lanes.push(lane);
+    this.#lanes.sort((one, other) => other.priority - one.priority);
+    return lane;
+  }
+
+  /** Until all who wait now have their place. */
+  #retryAfterMs(nowMs: number): number {
+    const drainedMs = Math.ceil(this.#drain.timeForMs(this.#size, nowMs));
+    return Math.min(RETRY_AFTER_MS_MAX, Math.max(RETRY_AFTER_MS_MIN, drainedMs));
+  }
+}
+
+class Waiter<Server extends Bounded> implements Waiting, Standing {
+  readonly kind = 'wait';
+  readonly guest: Guest<Server>;
+  readonly deadlineMs: number;
+  readonly inLine: Link<this> = new Link(this);
+  readonly inLane: Link<this> = new Link(this);
+  readonly #leaves: (waiter: Waiter<Server>) => void;
+  timer: NodeJS.Timeout | undefined;
+  isHere = true;
+
+  constructor(guest: Guest<Server>, deadlineMs: number, leaves: (waiter: Waiter<Server>) => void) {
+    this.guest = guest;
+    this.deadlineMs = deadlineMs;
+    this.#leaves = leaves;
+  }
+
+  get tenant(): string {
+    return this.guest.tenant;
+  }
+
+  leave(): void {
+    if (this.isHere) this.#leaves(this);
   }
 }

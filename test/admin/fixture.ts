@@ -64,8 +64,13 @@ export async function startAdmin(
     readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
     upstreams: () => [
-      { name: 'sim', url: 'http://127.0.0.1:9', status: 'healthy', in_flight: 2, models: ['sim-small'] },
+      {
+        ...{ name: 'sim', url: 'http://127.0.0.1:9', status: 'healthy', in_flight: 2, models: ['sim-small'] },
+        ...{ max_in_flight: null, labels: {} },
+      },
     ],
+    models: () => [],
+    reloadConfig: async () => ({ ok: true, changes: [], needsRestart: [], warnings: [] }),
     ...changes,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -29,9 +29,14 @@ test.before(async () => {
 });
 test.after(() => cluster?.stop());
 
-const storms: Readonly<
-  Record<string, { begin(proxies: readonly ChaosProxy[]): void; end(proxies: readonly ChaosProxy[]): void }>
-> = {
+interface Storm {
+  begin(proxies: readonly ChaosProxy[]): void;
+  end(proxies: readonly ChaosProxy[]): void;
+  /** So often that batches of settlements are among what is lost. */
+  readonly losesSettlements?: boolean;
+}
+
+const storms: Readonly<Record<string, Storm>> = {
   'replies that come later than anybody waits': {
     begin: ([first, second]) => {
       first?.latency(4 * COMMAND_TIMEOUT_MS);
@@ -42,6 +47,7 @@ const storms: Readonly<
     },
   },
   'replies that are lost behind their command': {
+    losesSettlements: true,
     begin: (proxies) => {
       for (const [index, proxy] of proxies.entries()) {
         proxy.dropReplies({ probability: 0.1, random: seededRandom(index) });
@@ -84,7 +90,8 @@ for (const [index, [name, storm]] of Object.entries(storms).entries()) {
     t.diagnostic(`slowest answer ${slowest.toFixed(0)} ms`);
     const replayed = (await cluster.metric(unanswered)) - unansweredBefore;
     t.diagnostic(`${replayed} batches of settlements sent again`);
-    assert.ok(local > 0 && replayed > 0, 'every reply came in time');
+    assert.ok(local > 0, 'every reply came in time');
+    if (storm.losesSettlements) assert.ok(replayed > 0, 'no batch was sent again');
     const books = await cluster.books.books(key.tenant);
     assert.deepEqual(chargeFaults(books, caller.history.calls, dueOf), []);
     assert.deepEqual(sumFaults(books, await cluster.books.account(key.tenant, `key:${key.id}`)), []);

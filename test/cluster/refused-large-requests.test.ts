@@ -48,7 +48,7 @@ test('after a thousand refused large requests a small one that fits is admitted,
   assert.deepEqual(await stateOf(cluster.books, key.tenant), before);
 
   const small = await caller.call({ key, maxTokens: 50 });
-  assert.equal(small.status, 200, small.refusal);
+  assert.equal(small.status, 200, `${small.refusal}`);
   const left = Number(small.headers['x-ratelimit-remaining-tokens']);
   t.diagnostic(`${left} of ${BURST} tokens left behind the small one`);
   assert.ok(left > 200, `${left}`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brokenSource } from './support/broken-source.ts';
 import { Caller, inLanes, pause } from './support/caller.ts';
-import { burstNeeded, spansOf } from './support/checker.ts';
+import { allowedUntilEnd, burstNeeded, spansOf } from './support/checker.ts';
 import { type GatewayCluster, isLong, startCluster } from './support/gateways.ts';
 
 const RATE = 3_000;
@@ -30,9 +30,7 @@ test('any interval admits at most burst + rate × T + 1 over four replicas, and 
   const { history } = await hammer(cluster, isLong ? 180_000 : 10_000);
   const { calls } = history;
   const admitted = history.admitted();
-  const beganMs = Math.min(...calls.map(({ sentAtMs }) => sentAtMs));
-  const tookMs = Math.max(...calls.map(({ sentAtMs }) => sentAtMs)) - beganMs;
-  const due = BURST + (tookMs * RATE) / 60_000;
+  const due = allowedUntilEnd(calls, { perMinute: RATE, burst: BURST });
   const needed = burstNeeded(spansOf(admitted), RATE);
   const share = admitted.length / due;
   t.diagnostic(`${history.summary()}; ${(100 * share).toFixed(2)} % of what the limit allows`);

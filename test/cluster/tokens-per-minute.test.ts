@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Caller, inLanes, pause } from './support/caller.ts';
-import { burstNeeded, overdrafts, type Span } from './support/checker.ts';
+import { allowedUntilEnd, burstNeeded, overdrafts, type Span } from './support/checker.ts';
 import { isLong, startCluster } from './support/gateways.ts';
 import { type TraceEvent, traceTickets } from './support/trace.ts';
 
@@ -32,8 +32,7 @@ test('any interval admits at most burst + rate × T + what was reserved when it 
 
   const { spans, reservedBefore } = readAdmissions(trace.events);
   const needed = burstNeeded(spans, RATE, (atMs) => reservedBefore.get(atMs) ?? 0);
-  const sentMs = caller.history.calls.map(({ sentAtMs }) => sentAtMs);
-  const due = BURST + ((Math.max(...sentMs) - Math.min(...sentMs)) * RATE) / 60_000;
+  const due = allowedUntilEnd(caller.history.calls, { perMinute: RATE, burst: BURST });
   const share = (caller.history.admitted().length * REAL_TOKENS) / due;
   t.diagnostic(`${caller.history.summary()}; ${(100 * share).toFixed(2)} % of what the limit allows`);
   t.diagnostic(`an honest bucket would need a burst of ${needed.toFixed(0)}; it has ${BURST}`);

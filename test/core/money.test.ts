@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { priceList, pricesOf } from '../../src/config/prices.ts';
+import { pricesOf, routePriceList } from '../../src/config/prices.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { type Billable, costOf, nanoFromUsd, noPrices, usdFromNano } from '../../src/core/money.ts';
 
@@ -85,22 +85,20 @@ test('the dearest call that can be configured is counted exactly', () => {
   assert.ok(costOf(prices, used) < Number.MAX_SAFE_INTEGER);
 });
 
-test('models are priced by name, routes by path, and what has no entry is free', () => {
-  const priceOf = priceList(
+test('routes are priced by path, and what has no entry is free', () => {
+  const priceOf = routePriceList(
     configSchema.parse({
       secret: 'a secret of at least 32 characters',
       upstreams: [{ name: 'a', url: 'http://a' }],
-      models: [
-        { name: 'm', upstreams: ['a'], prices: { input_per_million_usd: 2 } },
-        { name: 'free', upstreams: ['a'] },
+      routes: [
+        { path: '/predict', upstream: 'a', prices: { request_usd: 0.0001, gpu_hour_usd: 3.6 } },
+        { path: '/free', upstream: 'a' },
       ],
-      routes: [{ path: '/predict', upstream: 'a', prices: { request_usd: 0.0001, gpu_hour_usd: 3.6 } }],
     }),
   );
   const used = { ...nothing, requests: 1, gpuMs: 2_000 };
   assert.equal(costOf(priceOf('/predict'), used), 100_000 + 2_000_000);
-  assert.equal(priceOf('m').inputToken, 2_000);
-  assert.deepEqual([priceOf('free'), priceOf('constructor')], [noPrices, noPrices]);
+  assert.deepEqual([priceOf('/free'), priceOf('constructor')], [noPrices, noPrices]);
 });
 
 test('dollars and nano-dollars turn into one another', () => {

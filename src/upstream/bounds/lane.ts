@@ -35,6 +35,10 @@ export class Lane<Waiter extends Standing> {
     this.priority = priority;
   }
 
+  get isEmpty(): boolean {
+    return this.#linesInUse === 0;
+  }
+
   get lastCome(): Waiter | undefined {
     return this.#arrivals.last;
   }
@@ -49,16 +53,13 @@ export class Lane<Waiter extends Standing> {
     this.#arrivals.append(waiter.inLane);
   }
 
-  /** The one whose turn it is. */
-  take(): Waiter | undefined {
+  /** The one whose turn it is; it stays, but the next turn is another tenant's. */
+  takeTurn(): Waiter | undefined {
     const line = this.#turns.first;
-    const waiter = line?.waiters.first;
-    if (!line || !waiter) return undefined;
-    this.remove(waiter);
-    if (!line.waiters.first) return waiter;
+    if (!line) return undefined;
     this.#turns.remove(line.turn);
     this.#turns.append(line.turn);
-    return waiter;
+    return line.waiters.first;
   }
 
   /** It must stand in this lane. */

@@ -30,6 +30,19 @@ const CHARACTERS_MIN = 64;
 const MESSAGES_MAX = 32;
 const MEDIA_END_CHARACTERS = 32;
 
+/** Of tools and of the parts of a message. By name, because to list the members of an object with 100,000 takes 30 ms. */
+const readFields = [
+  'type',
+  'name',
+  'function',
+  'description',
+  'text',
+  'image_url',
+  'input_audio',
+  'url',
+  'data',
+];
+
 /**
  * @param body has passed `checkBody`; its other fields may be anything
  * @param headers as Node gives them: names in lower case, repeated ones joined with a comma and a blank
@@ -124,10 +137,10 @@ class Beginning {
   }
 
   #members(fields: Fields): void {
-    for (const name in fields) {
+    for (const name of readFields) {
       if (this.#read >= this.#end) return;
-      this.#absorb(name);
-      this.#value(fields[name]);
+      const value = fields[name];
+      if (value !== undefined) this.#value(value);
     }
   }
 

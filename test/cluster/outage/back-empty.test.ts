@@ -28,7 +28,7 @@ test(
     // So that the version of its records is not that of a tenant that there never was.
     await first.admin('PATCH', `/tenants/${TENANT}`, { limits: { requests_per_minute: 200_000 } });
     await ground.warm([known]);
-    const notReady = watchReady(gateways);
+    const notReady = watchReady(t, gateways);
     const end = load.begin(PER_SECOND, [known]);
     await pause(300);
     await redis.kill();

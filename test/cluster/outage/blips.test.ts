@@ -47,7 +47,7 @@ for (const { name, everyMs, commands, last } of accidents) {
     const fresh = [];
     for (let count = 0; count < 3; count += 1) fresh.push(await ground.caller('fresh'));
     await ground.warm([known]);
-    const notReady = watchReady(ground.gateways);
+    const notReady = watchReady(t, ground.gateways);
     const end = ground.load.begin(PER_SECOND, [known, known, known, ...fresh]);
     const endMs = performance.now() + DURATION_MS;
     for (let time = 0; performance.now() < endMs; time += 1) {

@@ -37,7 +37,7 @@ test(
     });
     await ground.warm([free, limited]);
 
-    const notReady = watchReady(ground.gateways);
+    const notReady = watchReady(t, ground.gateways);
     const end = load.begin(PER_SECOND, [free, limited]);
     await pause(500);
     redis.pause();

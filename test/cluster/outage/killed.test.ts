@@ -31,7 +31,7 @@ test(
       limits: { max_concurrent: 300, requests_per_minute: 100_000 },
     });
     await ground.warm([known]);
-    const notReady = watchReady(ground.gateways);
+    const notReady = watchReady(t, ground.gateways);
     const end = load.begin(PER_SECOND, [known]);
     for (let time = 0; time < TIMES; time += 1) {
       await pause(500);

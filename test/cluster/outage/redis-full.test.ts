@@ -38,7 +38,7 @@ test(
     });
     const newcomer = await ground.caller('newcomer');
     await ground.warm([known, limited]);
-    const notReady = watchReady(ground.gateways);
+    const notReady = watchReady(t, ground.gateways);
 
     const running = { name: 'running', key: known.key };
     simulator.addFault({ first_token_ms: 700, calls: 20 });

@@ -32,7 +32,7 @@ test(
       assert.equal((await gateways[replica]?.admin('DELETE', `/keys/${id}`))?.status, 200);
       return performance.now();
     };
-    const notReady = watchReady(gateways);
+    const notReady = watchReady(t, gateways);
     const end = load.begin(PER_SECOND, [known, revoked, recent]);
     const revokedAtMs = await revoke(0, revoked.id);
     await pause(500);

@@ -39,10 +39,30 @@ export function burstNeeded(
   return most;
 }
 
+/**
+ * What a bucket lets pass under steady demand, from the first admission to the last attempt. Before the first one it
+ * is full and gains nothing, so a slow start is not its fault.
+ */
+export function allowedUntilEnd(
+  calls: readonly CallRecord[],
+  { perMinute, burst }: { readonly perMinute: number; readonly burst: number },
+): number {
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = 0;
+  for (const { status, sentAtMs, answeredAtMs } of calls) {
+    if (status === 200) firstMs = Math.min(firstMs, answeredAtMs);
+    lastMs = Math.max(lastMs, sentAtMs);
+  }
+  return burst + ((lastMs - firstMs) * perMinute) / 60_000;
+}
+
 /** The instants of admission as the callers saw them. */
 export function spansOf(calls: readonly CallRecord[]): Span[] {
   return calls.map(({ sentAtMs, answeredAtMs }) => ({ fromMs: sentAtMs, toMs: answeredAtMs, amount: 1 }));
 }
+
+/** A ticket holds its moment in whole milliseconds; buckets have a finer clock. */
+const UNSURE_MS = 1.5;
 
 /**
  * Replays the bucket of tokens of one account by what Redis itself has done: at each admission there was as much in it
@@ -54,6 +74,7 @@ export function overdrafts(
   { perMinute, burst }: { readonly perMinute: number; readonly burst: number },
 ): string[] {
   const faults: string[] = [];
+  const unsure = (perMinute * UNSURE_MS) / 60_000;
   let zeroMs: number | undefined;
   for (const event of events) {
     if (event.kind === 'bucket' && event.account === account && event.field === 't') zeroMs = event.zeroMs;
@@ -61,7 +82,7 @@ export function overdrafts(
     let held: number | undefined;
     for (const { id, atMs, tokens } of event.tickets) {
       held ??= zeroMs === undefined ? burst : Math.min(burst, ((atMs - zeroMs) / 60_000) * perMinute);
-      if (held < Math.min(tokens, burst) - 0.01) {
+      if (held < Math.min(tokens, burst) - unsure) {
         faults.push(`${id} needs ${tokens} and there are ${held.toFixed(2)}`);
       }
       held -= tokens;

@@ -152,8 +152,11 @@ function exponential(random: Random, mean: number): number {
 /** The n-th most popular of `count` is chosen in proportion to 1 ÷ n. */
 function zipf(count: number): (uniform: number) => number {
   const sums: number[] = [];
-  for (let rank = 1, sum = 0; rank <= count; rank++) sums.push((sum += 1 / rank));
-  const total = sums.at(-1) ?? 0;
+  let total = 0;
+  for (let rank = 1; rank <= count; rank++) {
+    total += 1 / rank;
+    sums.push(total);
+  }
   return (uniform) => sums.findIndex((sum) => sum > uniform * total);
 }
 

@@ -29,7 +29,7 @@ export async function survivesFailovers(t: TestContext, ground: Ground, parts: F
   const fresh = [];
   for (let time = 0; time < times; time += 1) fresh.push(await ground.caller(`fresh ${time}`));
   await ground.warm([known]);
-  const notReady = watchReady(ground.gateways);
+  const notReady = watchReady(t, ground.gateways);
   const end = load.begin(PER_SECOND, [known]);
   for (const caller of fresh) {
     await pause(500);

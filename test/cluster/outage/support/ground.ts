@@ -50,7 +50,9 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
   const simulator = createSimulator({ models: [MODEL], tokens: 4 });
   const { url } = await simulator.listen('127.0.0.1', 0);
   const started: TestGateway[] = [];
+  let load: Load | undefined;
   t.after(async () => {
+    load?.close();
     await Promise.all(started.map((gateway) => gateway.stop()));
     await simulator.close();
   });
@@ -73,8 +75,7 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
   const gateways = await Promise.all(
     Array.from({ length: options.replicas }, (_, replica) => start(replica)),
   );
-  const load = new Load(gateways.map((gateway) => gateway.url));
-  t.after(() => load.close());
+  load = new Load(gateways.map((gateway) => gateway.url));
   const metrics = (name: string) => Promise.all(gateways.map((gateway) => gateway.metric(name)));
 
   return {

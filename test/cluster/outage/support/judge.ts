@@ -6,10 +6,11 @@ import { until } from '../../../support/gateway.ts';
 import { RedisBooks } from '../../support/books.ts';
 import { outstandingFaults } from '../../support/checker.ts';
 import { type Ground, TENANT, TOLERANCE } from './ground.ts';
-import { type Call, slowestMs, summaryOf } from './load.ts';
+import { type Call, pause, slowestMs, summaryOf } from './load.ts';
 
 const REQUEST_MS = 1_000;
 const SETTLED_MS = 30_000;
+const READY_EVERY_MS = 100;
 
 /** A key that a replica knows gets an answer in time, and never a 5xx. */
 export function servedThroughout(t: TestContext, calls: readonly Call[]): void {
@@ -111,24 +112,26 @@ async function nothingWaits(gateway: TestGateway): Promise<void> {
 
 /** Asks each replica, over and over, until told to end; then says what other answers than 200 there were. */
 export function watchReady(
+  t: TestContext,
   gateways: readonly TestGateway[],
-  everyMs = 100,
 ): () => Promise<readonly number[]> {
   const others: number[] = [];
   let ended = false;
-  const watching = gateways.map(async ({ adminUrl }) => {
+  const watch = async ({ adminUrl }: TestGateway) => {
     while (!ended) {
-      const answer = await fetch(`${adminUrl}/ready`);
-      await answer.arrayBuffer();
-      if (answer.status !== 200) others.push(answer.status);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      const answer = await fetch(`${adminUrl}/ready`).catch(() => undefined);
+      await answer?.arrayBuffer();
+      if (answer?.status !== 200) others.push(answer?.status ?? 0);
+      await pause(READY_EVERY_MS);
     }
-  });
-  return async () => {
-    ended = true;
-    await Promise.all(watching);
-    return others;
   };
+  const watching = Promise.all(gateways.map(watch));
+  const end = () => {
+    ended = true;
+    return watching.then(() => others);
+  };
+  t.after(end);
+  return end;
 }
 
 /** Milliseconds until Redis decides again on each replica. There has to be demand. */

@@ -32,6 +32,7 @@ export class Load {
   readonly #urls: readonly string[];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 500 });
   readonly #under = new Set<Promise<Call>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
   #count = 0;
 
   constructor(urls: readonly string[]) {
@@ -77,6 +78,7 @@ export class Load {
         void this.call(caller, Math.floor(sent / callers.length) % this.#urls.length);
       }
     }, TICK_MS);
+    this.#timers.add(timer);
     return async () => {
       clearInterval(timer);
       await Promise.all(this.#under);
@@ -87,7 +89,9 @@ export class Load {
     return this.calls.filter(({ name }) => names.includes(name));
   }
 
+  /** Also what a test that failed has left running. */
   close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
     this.#agent.destroy();
   }
 
