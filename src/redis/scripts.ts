@@ -33,6 +33,7 @@ declare module 'ioredis' {
     admit(root: string, ...batch: (string | number)[]): Result<number[], Context>;
     settle(root: string, ...batch: (string | number)[]): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
+    noteTenant(activeTenants: string, tenant: string): Result<number, Context>;
     sweep(root: string, countMax: number): Result<[number, number, number], Context>;
     heartbeat(
       replicas: string,
@@ -50,6 +51,7 @@ const scripts = [
   { command: 'admit', keys: 1, file: 'admit', shared: 'ticket' },
   { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
   { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
+  { command: 'noteTenant', keys: 1, file: 'note-tenant' },
   { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
   { command: 'heartbeat', keys: 1, file: 'heartbeat' },
   { command: 'swapText', keys: 1, file: 'swap-text' },

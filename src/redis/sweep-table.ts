@@ -1,5 +1,5 @@
 /** Which tenants have tickets, and whose turn it is to look after them. */
-import type { Answer, RedisClient, RedisConnection } from './connection.ts';
+import type { Answer, RedisConnection } from './connection.ts';
 
 export interface SweepTable {
   /** This tenant has, or is about to have, tickets. */
@@ -17,8 +17,7 @@ export interface SweepTable {
 
 export function sweepTable({ ask, keys }: RedisConnection): SweepTable {
   return {
-    note: (tenant) =>
-      ask(async (client) => client.zadd(keys.activeTenants(), await timeMs(client), tenant), 'sweep'),
+    note: (tenant) => ask((client) => client.noteTenant(keys.activeTenants(), tenant), 'sweep'),
 
     claim: (replica, forMs) =>
       ask(
@@ -34,14 +33,9 @@ export function sweepTable({ ask, keys }: RedisConnection): SweepTable {
 
     forgetSilent: (silentMs) =>
       ask(async (client) => {
-        const silentSinceMs = (await timeMs(client)) - silentMs;
+        const [seconds] = await client.time();
+        const silentSinceMs = Number(seconds) * 1_000 - silentMs;
         return client.zremrangebyscore(keys.activeTenants(), '-inf', silentSinceMs);
       }, 'sweep'),
   };
-}
-
-/** Redis' clock: replicas whose own are minutes apart would hide tenants from each other. */
-async function timeMs(client: RedisClient): Promise<number> {
-  const [seconds, microseconds] = await client.time();
-  return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }

@@ -66,15 +66,12 @@ class Gateway {
     this.#config = config;
     this.#log = log;
     this.#models = new Models(config);
-    this.#prober = new Prober(() => ({
-      upstreams: { values: () => this.#models.probed },
-      refreshDiscovered: () => this.#models.refreshDiscovered(),
-    }));
+    this.#prober = new Prober(this.#models);
     this.#reloader = new ConfigReloader({
       started: config,
       load,
       models: this.#models,
-      probeNew: () => this.#prober.refresh(),
+      probe: (upstream) => this.#prober.probe(upstream),
       log: logger,
     });
     this.#redis = connectRedis(config.redis, logger, {

@@ -4,6 +4,7 @@ import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Models } from '../upstream/models.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 /** What an operator gets to know. */
 export type ReloadReport =
@@ -21,12 +22,12 @@ interface ReloadParts {
   readonly started: Config;
   readonly load: () => LoadResult;
   readonly models: Pick<Models, 'prepare'>;
-  /** Asks the servers that are new among `models.probed` how they are. */
-  readonly probeNew: () => Promise<void>;
+  /** Asks a server how it is; never rejects. */
+  readonly probe: (upstream: Upstream) => Promise<void>;
   readonly log: Logger;
 }
 
-/** A server that says nothing does not hold up the rest of a new configuration for longer. */
+/** A server that says nothing holds up a new configuration no longer, and joins the others as one that is down. */
 const PROBE_LIMIT_MS = 2_000;
 
 /**
@@ -81,9 +82,9 @@ export class ConfigReloader {
   }
 
   async #switchTo(next: LiveConfig): Promise<void> {
-    const { models, probeNew } = this.#parts;
+    const { models, probe } = this.#parts;
     const { fresh, commit } = models.prepare(next);
-    if (fresh.length > 0) await within(PROBE_LIMIT_MS, probeNew());
+    if (fresh.length > 0) await within(PROBE_LIMIT_MS, Promise.all(fresh.map(probe)));
     commit();
     this.#live = next;
   }
@@ -100,7 +101,6 @@ async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
   const limit = new Promise((resolve) => {
     timer = setTimeout(resolve, limitMs);
   });
-  // A server that does not answer joins the others all the same: they may all be away.
-  await Promise.race([work.catch(() => undefined), limit]);
+  await Promise.race([work, limit]);
   clearTimeout(timer);
 }

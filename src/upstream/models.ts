@@ -16,7 +16,6 @@ export interface Preparation {
 /** The GPU servers and the models on them, as configured and as discovered. */
 export class Models {
   #catalog: Catalog;
-  #preparing: readonly Upstream[] = [];
 
   constructor(config: CatalogConfig) {
     const upstreams = config.upstreams.map((one) => [one.name, upstreamFrom(one)] as const);
@@ -25,11 +24,6 @@ export class Models {
 
   get upstreams(): ReadonlyMap<string, Upstream> {
     return this.#catalog.upstreams;
-  }
-
-  /** Those, and the ones that are to join them. */
-  get probed(): readonly Upstream[] {
-    return [...this.upstreams.values(), ...this.#preparing];
   }
 
   /** All public names, without aliases and versions. */
@@ -58,7 +52,7 @@ export class Models {
 
   /**
    * A server whose name, address and key are the same stays the same object, with its connections, its health and its
-   * load. From here on new ones are among `probed`. Must be committed before the next one is prepared.
+   * load. Must be committed, or dropped, before the next one is prepared.
    */
   prepare(config: CatalogConfig): Preparation {
     const before = this.#catalog.upstreams;
@@ -73,11 +67,9 @@ export class Models {
       upstreams.set(made.name, known && isSameServer(known, made) ? known : made);
     }
     const catalog = new Catalog(config, upstreams);
-    this.#preparing = fresh;
     const commit = () => {
       for (const [upstream, settings] of kept) upstream.settings = settings;
       this.#catalog = catalog;
-      this.#preparing = [];
       catalog.refreshDiscovered();
       for (const upstream of before.values()) {
         if (upstreams.get(upstream.name) !== upstream) void upstream.retire();

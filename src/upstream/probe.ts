@@ -6,7 +6,7 @@ import type { Upstream } from './upstream.ts';
 
 /** Whom to ask, and who wants to know what they list. */
 interface Probed {
-  readonly upstreams: { values(): Iterable<Upstream> };
+  readonly upstreams: ReadonlyMap<string, Upstream>;
   refreshDiscovered(): void;
 }
 

@@ -23,7 +23,8 @@ test('a good configuration gets 0, ok and a summary without secrets', async () =
   });
   assert.equal(code, 0);
   assert.match(output, /^ok\n {2}file .*sluice\.example\.yaml\n/);
-  assert.match(output, /^ {2}model +glm-4\.7-flash, also \*, on gpu-1 gpu-2, default$/m);
+  assert.match(output, /^ {2}model +glm-4\.7-flash, also \*, on gpu-1 gpu-2 ×2, default$/m);
+  assert.match(output, /^ {2}model +chat, on gpu-1 \(stable, 95 %\), gpu-2 \(canary, 5 %\)$/m);
   assert.match(output, /^ {2}route +POST \/predict, on classifier$/m);
   assert.ok(!output.includes('hunter2'));
 });

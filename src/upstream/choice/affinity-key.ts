@@ -98,7 +98,6 @@ class Beginning {
 
   #messages(messages: unknown): void {
     if (!Array.isArray(messages)) return this.#part(messages, this.#read + MESSAGE_CHARACTERS_MAX);
-    let charactersLeft = MESSAGE_CHARACTERS_MAX;
     for (const message of messages.slice(0, MESSAGES_MAX)) {
       if (typeof message !== 'object' || message === null) continue;
       const { role, content } = message as Fields;
@@ -106,10 +105,8 @@ class Beginning {
         this.#part(content, SYSTEM_END);
         continue;
       }
-      const before = this.#read;
-      this.#part(content, before + charactersLeft);
-      charactersLeft -= this.#read - before;
-      if (this.#read >= CHARACTERS_MIN || charactersLeft <= 0) return;
+      this.#part(content, this.#read + MESSAGE_CHARACTERS_MAX);
+      if (this.#read >= CHARACTERS_MIN) return;
     }
   }
 

@@ -17,7 +17,9 @@
  *
  * and the next in rank is asked, which for a popular beginning is always the same one and soon warm as well (V.
  * Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2018). As c is over 1, the bounds
- * add up to more than all loads, so there is always one that is not full.
+ * add up to more than all loads, so there is always one that is not full. Loads are as this replica sees them
+ * (`load-of.ts`): with one beginning for all calls, the fullest of 6 servers had 1.3 × the mean (median) with one
+ * replica and 1.45 × with four.
  *
  * The floor is ours. Where little is in flight, c × mean is less than one call and the paper's bound would send the
  * second of two neighbours to a cold server; but GPU servers batch, and a few calls side by side cost each of them

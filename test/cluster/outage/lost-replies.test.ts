@@ -19,12 +19,12 @@ test(
   async (t) => {
     const redis = await startRedis();
     const proxies = await Promise.all(Array.from({ length: REPLICAS }, () => startChaosProxy(redis.port)));
+    t.after(() => Promise.all(proxies.map((proxy) => proxy.stop())));
     const ground = await openGround(t, {
       replicas: REPLICAS,
       redisUrl: (replica) => proxies[replica]?.url ?? '',
     });
     t.after(() => redis.stop());
-    t.after(() => Promise.all(proxies.map((proxy) => proxy.stop())));
     const known = await ground.caller('known', {
       limits: { max_concurrent: 300, requests_per_minute: 100_000, tokens_per_minute: 10_000_000 },
       quotas: [{ period: 'total', requests: 1_000_000 }],

@@ -54,6 +54,12 @@ test('tools, system text and the parts of a message tell conversations apart', (
   assert.equal(new Set(hashes).size, hashes.length);
 });
 
+test('what stands behind the first kilobyte is not read', () => {
+  const text = long('You know everything about tyres. ', 1_024);
+  const hash = (end: string) => ofChat({ role: 'system', content: text + end }, user(text + end));
+  assert.equal(hash('one'), hash('two'));
+});
+
 test('images that begin alike are told apart', () => {
   const image = (end: string) =>
     user([

@@ -93,6 +93,14 @@ test('there is always one that is not full, and it is under its bound', () => {
   }
 });
 
+test('the call that is being placed counts in the mean', () => {
+  const bound = { factor: 1.25, floor: 1 };
+  // Of 8 calls each of five servers may have 2, of 9 it may have 3.
+  const pool = five.map(({ key }, index) => server(key, 1, index < 4 ? 2 : 0));
+  const chosen = Array.from({ length: 50 }, (_, index) => chooseByAffinity(pool, mixBits(index), bound)?.key);
+  assert.equal(new Set(chosen).size, 5);
+});
+
 test('no candidates, no choice', () => {
   assert.equal(chooseByAffinity([], 1, usualBound), undefined);
 });

@@ -72,9 +72,10 @@ export async function openGround(t: TestContext, options: GroundOptions): Promis
     started.push(gateway);
     return gateway;
   };
-  const gateways = await Promise.all(
-    Array.from({ length: options.replicas }, (_, replica) => start(replica)),
-  );
+  const starting = Array.from({ length: options.replicas }, (_, replica) => start(replica));
+  // If one does not start, the others have to be there to be ended.
+  await Promise.allSettled(starting);
+  const gateways = await Promise.all(starting);
   load = new Load(gateways.map((gateway) => gateway.url));
   const metrics = (name: string) => Promise.all(gateways.map((gateway) => gateway.metric(name)));
 
