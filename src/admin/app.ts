@@ -15,23 +15,9 @@ import { keyRoutes } from './keys.ts';
 
 import { probeRoutes, type Readiness } from './probes.ts';
 import { tenantRoutes } from './tenants.ts';
+import { type UpstreamDependencies, upstreamRoutes } from './upstreams.ts';
 import { usageRoutes } from './usage.ts';
 import { compileZod } from './validation.ts';
-
-/** A GPU server as this gateway last saw it. */
-export interface UpstreamReport {
-  readonly name: string;
-  /** Without credentials. */
-  readonly url: string;
-  readonly status: Health;
-  /** Calls of this gateway that it is working on. */
-  readonly in_flight: number;
-  /** Public names of the models that it serves. */
-  readonly models: readonly string[];
-  /** Null: any number. */
-  readonly max_in_flight: number | null;
-  readonly labels: Readonly<Record<string, string>>;
-}
 
 /** A model as this gateway serves it now. */
 export interface ModelReport {
@@ -57,7 +43,7 @@ export interface ModelReport {
   }[];
 }
 
-export interface AdminDependencies extends ConfigDependencies {
+export interface AdminDependencies extends ConfigDependencies, UpstreamDependencies {
   /** Undefined: /admin/* is off. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
@@ -68,7 +54,6 @@ export interface AdminDependencies extends ConfigDependencies {
   now?(): number;
   readiness(): Readiness;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
-  upstreams(): readonly UpstreamReport[];
   models(): readonly ModelReport[];
 }
 
@@ -79,6 +64,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 export function createAdminApp(dependencies: AdminDependencies): FastifyInstance {
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
+    // Names of upstreams, encoded.
+    routerOptions: { maxParamLength: 400 },
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Node looks at connections only every 30 s unless told.
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
@@ -115,7 +102,7 @@ function adminApi(dependencies: AdminDependencies) {
     const refuseOtherMethods = watchMethods(scope, refuse);
     keyRoutes(scope, dependencies);
     tenantRoutes(scope, dependencies);
-    scope.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));
+    upstreamRoutes(scope, dependencies);
     scope.get('/v1/models', async () => ({ object: 'list', data: dependencies.models() }));
     configRoutes(scope, dependencies);
     usageRoutes(scope, dependencies);

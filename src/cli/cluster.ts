@@ -1,19 +1,11 @@
-/** `upstreams list` and `status`: what a gateway says of itself and of what it needs. */
+/** `status`: what a gateway says of itself and of what it needs. */
 import type { Command } from 'commander';
 import { CommandFailure } from './failure.ts';
 import type { Session } from './session.ts';
-import { printFields, printJson, printNote, printTable } from './terminal.ts';
+import { printFields, printJson } from './terminal.ts';
 
 interface OutputOptions {
   json?: boolean;
-}
-
-interface Upstream {
-  readonly name: string;
-  readonly url: string;
-  readonly status: string;
-  readonly in_flight: number;
-  readonly models: readonly string[];
 }
 
 interface Readiness {
@@ -25,36 +17,10 @@ interface Readiness {
 
 export function clusterCommands(program: Command, session: Session): void {
   program
-    .command('upstreams')
-    .description('the GPU servers')
-    .command('list')
-    .description('list the GPU servers as this gateway sees them')
-    .option('--json', 'print JSON')
-    .action((options: OutputOptions) => listUpstreams(session, options));
-
-  program
     .command('status')
     .description('ask a gateway how it, Redis and the GPU servers are; exit 1 when something is wrong')
     .option('--json', 'print JSON')
     .action((options: OutputOptions) => status(session, options));
-}
-
-async function listUpstreams({ admin, terminal }: Session, { json }: OutputOptions): Promise<void> {
-  const { data } = await admin().call<{ data: Upstream[] }>('GET', '/upstreams');
-  if (json) return printJson(terminal, data);
-  if (data.length === 0)
-    return printNote(terminal, 'No GPU server is configured. Set UPSTREAM_URL or SLUICE_CONFIG.');
-  printTable(terminal, data, [
-    { title: 'UPSTREAM', text: ({ name }) => name },
-    {
-      title: 'STATUS',
-      text: ({ status }) => status,
-      color: ({ status }) => (status === 'healthy' ? 'green' : 'red'),
-    },
-    { title: 'IN FLIGHT', text: ({ in_flight }) => String(in_flight) },
-    { title: 'URL', text: ({ url }) => url },
-    { title: 'MODELS', text: ({ models }) => models.join(', ') },
-  ]);
 }
 
 async function status({ admin, terminal }: Session, { json }: OutputOptions): Promise<void> {

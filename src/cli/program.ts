@@ -12,6 +12,7 @@ import { modelCommands } from './models.ts';
 import type { Session } from './session.ts';
 import { tenantCommands } from './tenants.ts';
 import { printNote, type Terminal } from './terminal.ts';
+import { upstreamCommands } from './upstreams.ts';
 import { usageCommands } from './usage.ts';
 
 const roles = `
@@ -67,6 +68,7 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
   keyImportCommand(keys, session);
   tenantCommands(program.command('tenants').description('who owns the keys'), session);
   usageCommands(program.command('usage').description('what a tenant has used'), session);
+  upstreamCommands(program.command('upstreams').description('the GPU servers'), session);
   clusterCommands(program, session);
   installationCommands(
     program.command('installation').description('the data in Redis, after they were lost'),

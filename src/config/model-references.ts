@@ -156,7 +156,9 @@ function fallbackCycles({ models }: Outline): Finding[] {
 /** Where an upstream serves whatever it lists, the name may turn out to be one of these. */
 function unknownDefault({ default_model: name, models, upstreams }: Outline): Finding[] {
   if (name === undefined || upstreams.some(({ discover }) => discover)) return [];
-  const isKnown = models.some((model) => model.name === name || (name !== '*' && model.aliases.includes(name)));
+  const isKnown = models.some(
+    (model) => model.name === name || (name !== '*' && model.aliases.includes(name)),
+  );
   if (isKnown) return [];
   const remedy = orAdd(new Set(models.map((model) => model.name)), 'models');
   return [{ path: ['default_model'], problem: `no model is named ${quoted(name)}`, remedy }];

@@ -92,7 +92,9 @@ const version = z.strictObject({
     .string()
     .max(64)
     .regex(/^[A-Za-z0-9._-]+$/, 'must be letters, digits, dots, dashes and _; write it as v2')
-    .describe('A client may ask for it as model@version; usage and the models of keys do not tell versions apart.'),
+    .describe(
+      'A client may ask for it as model@version; usage and the models of keys do not tell versions apart.',
+    ),
   weight: z
     .number()
     .min(0)

@@ -37,14 +37,7 @@ export function admitInference(parts: AdmitParts): Step {
     const { model, estimate } = request.inference as Inference & { model: Model };
     const { name, prices } = model;
     const isAllowed = (principal: Principal) => checkAllowed(principal, model);
-    admitCall(
-      parts,
-      request,
-      reply,
-      { model: name, prices, estimate },
-      isAllowed,
-      next,
-    );
+    admitCall(parts, request, reply, { model: name, prices, estimate }, isAllowed, next);
   };
 }
 

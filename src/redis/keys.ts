@@ -58,6 +58,10 @@ export interface RedisKeys {
   installation(): string;
   /** hash of model → JSON of what was learned about its tokens and times. */
   learned(): string;
+  /** hash of upstream → when an operator has begun to drain it, in milliseconds. */
+  drains(): string;
+  /** channel, name of the upstream: the hash has changed. */
+  drainChanges(): string;
 }
 
 export function redisKeys(prefix: string): RedisKeys {
@@ -89,5 +93,7 @@ export function redisKeys(prefix: string): RedisKeys {
     replicas: () => `${root}:replicas`,
     installation: () => `${root}:installation`,
     learned: () => `${root}:learned`,
+    drains: () => `${root}:drains`,
+    drainChanges: () => `${root}:drain-changes`,
   };
 }

@@ -18,12 +18,13 @@ import { connectRedis, type RedisConnection } from '../redis/connection.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { CallObserver } from '../telemetry/observer.ts';
+import { Drains } from '../upstream/health/drains.ts';
 import { Models } from '../upstream/models.ts';
 import { Prober } from '../upstream/probe.ts';
 import { drain } from './drain.ts';
 import { announceReady, endInOrder } from './lifecycle.ts';
 import { ConfigReloader } from './reload.ts';
-import { modelReports, upstreamReports } from './reports.ts';
+import { modelReports, serverPools, upstreamReports } from './reports.ts';
 
 export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const loaded = loadConfig({ env });
@@ -58,6 +59,7 @@ class Gateway {
   readonly #observer: CallObserver;
   readonly #authenticator: ReturnType<typeof createAuthenticator>;
   readonly #limits: AssembledAdmission;
+  readonly #drains: Drains;
   readonly #publicApp: FastifyInstance;
   readonly #adminApp: FastifyInstance;
 
@@ -66,12 +68,19 @@ class Gateway {
     this.#config = config;
     this.#log = log;
     this.#models = new Models(config);
-    this.#prober = new Prober(this.#models);
+    this.#prober = new Prober(this.#models, {
+      pools: () => serverPools(this.#models),
+      probed: ({ name }, result, tookMs) => this.#metrics.probed(name, result, tookMs / 1_000),
+      stateChanged: (change) => logger.info(change, 'state of a GPU server'),
+    });
     this.#reloader = new ConfigReloader({
       started: config,
       load,
       models: this.#models,
-      probe: (upstream) => this.#prober.probe(upstream),
+      probe: (upstream) => {
+        this.#drains.applyTo(upstream);
+        return this.#prober.probe(upstream);
+      },
       log: logger,
     });
     this.#redis = connectRedis(config.redis, logger, {
@@ -97,6 +106,12 @@ class Gateway {
       models: () => this.#models.list().map(({ name }) => name),
       inFlight: () => this.#inFlight(),
       observer: this.#metrics,
+      log: logger,
+    });
+    this.#drains = new Drains({
+      redis: this.#redis,
+      upstreams: () => this.#models.upstreams,
+      isTrusted: () => this.#limits.installation.isTrusted(),
       log: logger,
     });
     this.#observer = new CallObserver(log, this.#metrics);
@@ -142,6 +157,7 @@ class Gateway {
       readiness: () => this.#readiness(),
       metrics: () => this.#metrics.text(),
       upstreams: () => upstreamReports(this.#models),
+      drains: this.#drains,
       models: () => modelReports(this.#models),
       reloadConfig: () => this.#reloader.reload('admin'),
     });
@@ -151,6 +167,7 @@ class Gateway {
     const { listen, admin } = this.#config;
     this.#authenticator.start();
     this.#limits.start();
+    this.#drains.start();
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
     // A balancer asks /ready; until Redis and the servers have been looked at it says 503, so nothing waits here.
     await Promise.race([this.#prober.start(), this.#redis.reached()]);
@@ -177,6 +194,7 @@ class Gateway {
       log: this.#log.logger,
     });
     this.#prober.stop();
+    this.#drains.stop();
     this.#authenticator.stop();
     await this.#limits.stop(SETTLE_LIMIT_MS);
     await this.#models.close();
@@ -212,8 +230,15 @@ class Gateway {
   }
 
   *#upstreamReadings() {
-    for (const { name, health, load } of this.#models.upstreams.values()) {
-      yield { name, healthy: health === 'healthy', inFlight: load.inFlight };
+    const nowMs = performance.now();
+    for (const { name, health, load, serverHealth } of this.#models.upstreams.values()) {
+      yield {
+        name,
+        healthy: health === 'healthy',
+        inFlight: load.inFlight,
+        state: serverHealth.state(nowMs),
+        ejections: serverHealth.ejections,
+      };
     }
   }
 }

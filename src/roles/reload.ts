@@ -1,5 +1,11 @@
 import { type Fault, formatFault } from '../config/fault.ts';
-import { type ConfigChange, changesBetween, type LiveConfig, liveConfig, needsRestart } from '../config/live.ts';
+import {
+  type ConfigChange,
+  changesBetween,
+  type LiveConfig,
+  liveConfig,
+  needsRestart,
+} from '../config/live.ts';
 import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -76,7 +82,8 @@ export class ConfigReloader {
     };
     const { changes, warnings } = report;
     const line = { cause, changes, needs_restart: report.needsRestart, warnings };
-    if (report.needsRestart.length > 0) log.warn(line, 'configuration read anew; a part of it needs a restart');
+    if (report.needsRestart.length > 0)
+      log.warn(line, 'configuration read anew; a part of it needs a restart');
     else log.info(line, 'configuration read anew');
     return report;
   }

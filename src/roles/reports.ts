@@ -1,21 +1,19 @@
-/** What the admin API tells of servers and models. */
-import type { ModelReport, UpstreamReport } from '../admin/app.ts';
+/** What the admin API and the probes are told of servers and models. */
+import type { ModelReport } from '../admin/app.ts';
+import { reportOf, type UpstreamReport } from '../admin/upstreams.ts';
+import type { ServerPool } from '../upstream/health/slow-servers.ts';
+import type { Member } from '../upstream/member.ts';
 import type { Models } from '../upstream/models.ts';
 import { allMembers, type PublicModel } from '../upstream/public-model.ts';
 
 export function upstreamReports(models: Models): UpstreamReport[] {
+  const nowMs = performance.now();
   const served = models.list().map((model) => ({ name: model.name, members: allMembers(model) }));
-  return [...models.upstreams.values()].map((upstream) => ({
-    name: upstream.name,
-    url: upstream.origin + upstream.basePath,
-    status: upstream.health,
-    in_flight: upstream.load.inFlight,
-    models: served.flatMap(({ name, members }) =>
-      members.some((member) => member.upstream === upstream) ? [name] : [],
-    ),
-    max_in_flight: upstream.settings.maxInFlight ?? null,
-    labels: upstream.settings.labels,
-  }));
+  return [...models.upstreams.values()].map((upstream) => {
+    const isMember = (member: Member) => member.upstream === upstream;
+    const names = served.flatMap(({ name, members }) => (members.some(isMember) ? [name] : []));
+    return reportOf(upstream, names, nowMs);
+  });
 }
 
 export function modelReports(models: Models): ModelReport[] {
@@ -44,4 +42,16 @@ function versionReports({ versions }: PublicModel): ModelReport['versions'] {
       status: member.upstream.health,
     })),
   }));
+}
+
+/** The servers that are compared with each other. */
+export function* serverPools(models: Models): Generator<ServerPool> {
+  for (const { versions } of models.list()) {
+    for (const { model } of versions) {
+      yield {
+        model: model.pool.name,
+        servers: model.pool.members.map(({ upstream }) => upstream.serverHealth),
+      };
+    }
+  }
 }

@@ -23,8 +23,19 @@ export interface Readings {
   replicas(): number;
   installationLost(): boolean;
   /** By name. */
-  upstreams(): Iterable<{ readonly name: string; readonly healthy: boolean; readonly inFlight: number }>;
+  upstreams(): Iterable<UpstreamReading>;
 }
+
+export interface UpstreamReading {
+  readonly name: string;
+  readonly healthy: boolean;
+  readonly inFlight: number;
+  readonly state: (typeof serverStates)[number];
+  /** Since the beginning, by reason. */
+  readonly ejections: Readonly<Record<string, number>>;
+}
+
+const serverStates = ['up', 'ejected', 'trial', 'down', 'draining'] as const;
 
 /** A call whose response has closed. */
 export interface EndedCall {
@@ -91,6 +102,13 @@ export class Metrics {
   readonly #replays = this.#counter('sluice_upstream_replays_total', 'Calls sent to a GPU server again.', [
     'upstream',
   ]);
+  /** Do GPU servers answer late even when they are asked for nothing? */
+  readonly #probes = this.#histogram(
+    'sluice_upstream_probe_seconds',
+    'From the beginning of a probe to its answer, or to giving up.',
+    ['upstream', 'result'],
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  );
   /** Do keys come from memory, as they should? */
   readonly #keyLookups = new Tally();
   /** Who is turned away, by which limit, and is it Redis that decides? The two in one, a space between them. */
@@ -206,6 +224,10 @@ export class Metrics {
     this.#redisCommands.observe({ kind, outcome }, seconds);
   }
 
+  probed(upstream: string, result: string, seconds: number): void {
+    this.#probes.observe({ upstream, result }, seconds);
+  }
+
   /** Takes over a batch of ended calls. */
   calls(batch: readonly EndedCall[]): void {
     const tokens = new Map<string, TokenSums>();
@@ -304,6 +326,31 @@ export class Metrics {
       collect() {
         this.reset();
         for (const { name, inFlight } of upstreams()) this.set({ upstream: name }, inFlight);
+      },
+    });
+    new Gauge({
+      name: 'sluice_upstream_state',
+      help: '1 for the state that the GPU server is in, 0 for the others.',
+      labelNames: ['upstream', 'state'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, state } of upstreams()) {
+          for (const one of serverStates) this.set({ upstream: name, state: one }, Number(one === state));
+        }
+      },
+    });
+    new Counter({
+      name: 'sluice_upstream_ejections_total',
+      help: 'How often the GPU server got no more calls because it seemed ill.',
+      labelNames: ['upstream', 'reason'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, ejections } of upstreams()) {
+          for (const [reason, count] of Object.entries(ejections))
+            this.inc({ upstream: name, reason }, count);
+        }
       },
     });
   }

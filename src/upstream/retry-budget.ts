@@ -19,7 +19,7 @@ export class RetryBudget {
   #requests = 0;
   /** So many of them, the oldest ones, are used up or have lapsed. */
   #gone = 0;
-  /** Lapsed requests that still count. It begins with one missing, so that attempts stay under the bound, not at it. */
+  /** Lapsed requests that still count, less the debt. It begins with one missing, so that attempts stay under the bound, not at it. */
   #saved = -1;
   #second: number;
   /** All requests before each of the last seconds; a second's place is its number modulo the length. */
@@ -45,10 +45,10 @@ export class RetryBudget {
     return true;
   }
 
-  /** An attempt that the budget had allowed has failed as well. */
+  /** An attempt that the budget had allowed has failed as well. Many at once make no more debt than one. */
   retryFailed(): void {
     this.#advance();
-    this.#use(Math.max(0, Math.min(this.#left, REQUESTS_PER_FAILED_RETRY - REQUESTS_PER_RETRY)));
+    this.#use(Math.max(0, Math.min(FAILED_RETRY_FINE, this.#left + FAILED_RETRY_FINE)));
   }
 
   get #left(): number {
@@ -88,7 +88,8 @@ export class RetryBudget {
 
 /** 20 %. */
 const REQUESTS_PER_RETRY = 5;
-const REQUESTS_PER_FAILED_RETRY = 25;
+/** In requests, besides the price of the retry itself. */
+const FAILED_RETRY_FINE = 4 * REQUESTS_PER_RETRY;
 /** Full seconds, besides the one that runs. */
 const WINDOW_SECONDS = 10;
 const SAVED_REQUESTS_MAX = 10 * REQUESTS_PER_RETRY;

@@ -1,12 +1,14 @@
 /** The admin app over real HTTP, with the real key store on a Redis of its own. */
 
 import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
+import { reportOf } from '../../src/admin/upstreams.ts';
 import { Installation } from '../../src/admission/installation.ts';
 import { createKeyStore } from '../../src/admission/keys/key-store.ts';
 import { createUsageReader } from '../../src/admission/usage/usage-reader.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
+import { Upstream } from '../../src/upstream/upstream.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 export const TOKEN = 'admin-token-of-the-tests';
@@ -55,6 +57,7 @@ export async function startAdmin(
   });
   const connection = connectRedis(config.redis, log);
   await connection.reached();
+  const upstream = workingUpstream();
   const app = createAdminApp({
     token: TOKEN,
     keys: createKeyStore({ redis: connection, config, now: Date.now }),
@@ -63,12 +66,8 @@ export async function startAdmin(
     log,
     readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
-    upstreams: () => [
-      {
-        ...{ name: 'sim', url: 'http://127.0.0.1:9', status: 'healthy', in_flight: 2, models: ['sim-small'] },
-        ...{ max_in_flight: null, labels: {} },
-      },
-    ],
+    upstreams: () => [reportOf(upstream, ['sim-small'], performance.now())],
+    drains: { set: async () => undefined },
     models: () => [],
     reloadConfig: async () => ({ ok: true, changes: [], needsRestart: [], warnings: [] }),
     ...changes,
@@ -86,6 +85,14 @@ export async function startAdmin(
       await redis.stop();
     },
   };
+}
+
+function workingUpstream(): Upstream {
+  const address = { name: 'sim', url: 'http://127.0.0.1:9', apiKey: undefined };
+  const upstream = new Upstream({ ...address, discover: false, gpus: 1 });
+  upstream.serverHealth.probed('ok', 0);
+  for (const startedAtMs of [0, 0]) upstream.load.begin(startedAtMs);
+  return upstream;
 }
 
 async function call(url: string, method: string, sent: Sent): Promise<Answer> {

@@ -52,7 +52,15 @@ test('every variable reaches its place', () => {
   assert.deepEqual([config.admin.host, config.admin.port], ['0.0.0.0', 9081]);
   assert.equal(config.admin.token, 'a-token-of-the-admin');
   assert.deepEqual(config.upstreams, [
-    { name: 'default', url: 'http://gpu:8000', api_key: 'key-of-the-server', discover: true, gpus: 1, labels: {}, health: { path: '/health', timeout_ms: 1_000 } },
+    {
+      name: 'default',
+      url: 'http://gpu:8000',
+      api_key: 'key-of-the-server',
+      discover: true,
+      gpus: 1,
+      labels: {},
+      health: { path: '/health', timeout_ms: 1_000 },
+    },
   ]);
   assert.deepEqual(config.keys.environment, [
     { tenant: 'acme', key: 'key-with=sign' },

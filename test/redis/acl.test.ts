@@ -11,6 +11,7 @@ import { noLimits } from '../../src/core/limits.ts';
 import { noCharge } from '../../src/core/ticket.ts';
 import { clusterTable } from '../../src/redis/cluster-table.ts';
 import type { Answer } from '../../src/redis/connection.ts';
+import { drainTable } from '../../src/redis/drain-table.ts';
 import type { StoredKey } from '../../src/redis/key-records.ts';
 import { keyTable } from '../../src/redis/key-table.ts';
 import { learnedTable } from '../../src/redis/learned-table.ts';
@@ -110,6 +111,10 @@ test('every question of a gateway is allowed', async (t) => {
   const many = Array.from({ length: 1_001 }, (_, index) => [`m${index}`, { answer: [1, 1] }] as const);
   await allowed(learned.write(new Map(many), ['m1']));
   await allowed(learned.read(['m1']));
+  const drains = drainTable(connection);
+  await allowed(drains.write('gpu', true, 1));
+  await allowed(drains.write('gpu', false, 1));
+  await allowed(drains.read());
   const cluster = clusterTable(connection);
   await allowed(cluster.report('r1', { version: '0', in_flight: {} }, 1_000));
   await allowed(cluster.leave('r1'));

@@ -30,7 +30,7 @@ const CHARACTERS_MIN = 64;
 const MESSAGES_MAX = 32;
 const MEDIA_END_CHARACTERS = 32;
 
-/** Of tools and of the parts of a message. By name, because to list the members of an object with 100,000 takes 30 ms. */
+/** Of tools and of parts of messages. By name: to list the members of an object that has 100,000 takes 30 ms. */
 const readFields = [
   'type',
   'name',

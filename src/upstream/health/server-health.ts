@@ -162,7 +162,7 @@ export class ServerHealth {
       return false;
     }
     this.#failedProbes += 1;
-    if (this.#failedProbes >= FAILED_PROBES_IN_A_ROW) {
+    if (this.#failedProbes >= FAILED_PROBES_IN_A_ROW || this.health !== 'healthy') {
       this.health = result === 'bad' ? 'unhealthy' : 'unreachable';
       if (this.#closed) this.#eject(reasonOf(result), nowMs);
     }

@@ -3,7 +3,7 @@ import type { ServerHealth } from './server-health.ts';
 
 /** The servers of a model. */
 export interface ServerPool {
-  /** Public name of the model. */
+  /** What `succeeded` was told. */
   readonly model: string;
   readonly servers: readonly ServerHealth[];
 }

@@ -41,13 +41,8 @@ test('tools, system text and the parts of a message tell conversations apart', (
     ofChat(...messages),
     ofChat({ ...system, content: `Never swear. ${system.content}` }, user('Hello')),
     ofChat(system, user([{ type: 'text', text: 'Hello' }])),
-    ofChat(
-      system,
-      user([
-        { type: 'text', text: 'Hel' },
-        { type: 'text', text: 'lo' },
-      ]),
-    ),
+    ofChat(system, user(['Hel', 'lo'])),
+    ofChat(system, user(['He', 'llo'])),
     affinityHash(CHAT, { messages, tools: [{ type: 'function', function: { name: 'a' } }] }, {}, sessions),
     affinityHash(CHAT, { messages, tools: [{ type: 'function', function: { name: 'b' } }] }, {}, sessions),
   ];

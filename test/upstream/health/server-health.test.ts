@@ -40,7 +40,9 @@ test('a server that nobody has asked yet is down, and up at full weight with its
   assert.equal(server.state(0), 'down');
   assert.equal(server.isUsable(0), false);
   server.probed('refused', 0);
-  server.probed('refused', 1);
+  assert.equal(server.health, 'unreachable');
+  server.probed('bad', 1);
+  assert.equal(server.health, 'unhealthy', 'of who is down, the last probe tells why');
   server.probed('ok', 2);
   assert.equal(server.state(2), 'up');
   assert.equal(server.weightFactor(2), 1);

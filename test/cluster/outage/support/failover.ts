@@ -31,9 +31,11 @@ export async function survivesFailovers(t: TestContext, ground: Ground, parts: F
   await ground.warm([known]);
   const notReady = watchReady(t, ground.gateways);
   const end = load.begin(PER_SECOND, [known]);
+  const killedAtMsOf: number[] = [];
   for (const caller of fresh) {
     await pause(500);
     const killedAtMs = performance.now();
+    killedAtMsOf.push(killedAtMs);
     const bringBack = await parts.killPrimary();
     await until(
       async () => (await load.everywhere(caller)).every(({ status }) => status === 200),
@@ -60,8 +62,18 @@ export async function survivesFailovers(t: TestContext, ground: Ground, parts: F
   const booked = new Set(lines.map(({ request_id }) => request_id));
   const admitted = load.calls.filter(({ status }) => status === 200);
   // What the old primary had confirmed and not yet passed on is gone with it.
-  const missing = admitted.filter(({ id }) => !booked.has(id)).length;
+  const lost = admitted.filter(({ id }) => !booked.has(id));
+  const missing = lost.length;
   t.diagnostic(`${admitted.length} admitted, ${missing} of them lost with the old primary`);
+  for (const [time, killedAtMs] of killedAtMsOf.entries()) {
+    const untilMs = killedAtMsOf[time + 1] ?? Number.POSITIVE_INFINITY;
+    const late = lost.filter(({ sentAtMs }) => sentAtMs >= killedAtMs && sentAtMs < untilMs);
+    if (late.length === 0) continue;
+    const [first = 0, last = 0] = [late.at(0), late.at(-1)].map((call) => (call?.sentAtMs ?? 0) - killedAtMs);
+    t.diagnostic(
+      `lost: ${late.length} sent ${first.toFixed(0)} to ${last.toFixed(0)} ms after kill ${time + 1}`,
+    );
+  }
   assert.equal(booked.size, lines.length, 'a call was booked twice');
   assert.ok(missing <= (times * PER_SECOND) / 2, `${missing} calls are not in the books`);
 }
