@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { utcDate } from '../admission/keys/key-fields.ts';
 import { limitsSchema, modelsSchema, quotasSchema } from '../config/allowance.ts';
-import { tenantNamePattern } from '../core/principal.ts';
+import { tenantNamePattern, tenantPriorities } from '../core/principal.ts';
 
 const tenantName = z
   .string()
@@ -80,10 +80,15 @@ const answerMetadata = z
     'JSON answers end with a member `metadata`: time, version, key id and what is left of the quota.',
   );
 
+const priority = z
+  .enum(tenantPriorities)
+  .describe('Who waits and who is sent away when all GPU servers of a model are full: the lowest first.');
+
 export const createTenantBody = z.strictObject({
   name: tenantName,
   ...allowance,
   answer_metadata: answerMetadata.default(false),
+  priority: priority.default('normal'),
 });
 
 export const updateTenantBody = z
@@ -91,10 +96,11 @@ export const updateTenantBody = z
     status: z.enum(['active', 'disabled']).describe('disabled: every key of the tenant is refused.'),
     ...allowance,
     answer_metadata: answerMetadata,
+    priority,
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of status, limits, quotas, models, answer_metadata.',
+    error: 'Give at least one of status, limits, quotas, models, answer_metadata, priority.',
   });
 
 const prefix = z

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { TenantRecord } from '../core/principal.ts';
+import { type TenantPriority, type TenantRecord, tenantPriorities } from '../core/principal.ts';
 import {
   type AllowanceChanges,
   type AllowanceOptions,
@@ -17,11 +17,13 @@ interface OutputOptions {
   json?: boolean;
 }
 
-interface AnswerOptions {
+interface TreatmentOptions {
   answerMetadata?: 'on' | 'off';
+  priority?: TenantPriority;
 }
 
-type UpdateOptions = OutputOptions & AllowanceChanges & AnswerOptions;
+type CreateOptions = OutputOptions & AllowanceOptions & TreatmentOptions;
+type UpdateOptions = OutputOptions & AllowanceChanges & TreatmentOptions;
 
 export function tenantCommands(tenants: Command, session: Session): void {
   const { terminal } = session;
@@ -43,15 +45,17 @@ export function tenantCommands(tenants: Command, session: Session): void {
   addAllowanceOptions(tenants.command('create <name>'))
     .description('make a tenant before its first key')
     .addOption(answerMetadata())
+    .addOption(priority())
     .option('--json', 'print JSON')
-    .action(async (name: string, options: OutputOptions & AllowanceOptions & AnswerOptions) => {
-      const json = { name, ...allowanceFrom(options), ...answerFields(options) };
+    .action(async (name: string, options: CreateOptions) => {
+      const json = { name, ...allowanceFrom(options), ...treatmentFields(options) };
       printTenant(terminal, await session.admin().call<TenantRecord>('POST', '/tenants', { json }), options);
     });
 
   addAllowanceChanges(tenants.command('update <name>'))
     .description('change what a tenant may use, all its keys together')
     .addOption(answerMetadata())
+    .addOption(priority())
     .option('--json', 'print JSON')
     .action((name: string, options: UpdateOptions, command: Command) => {
       return update(session, name, options, command);
@@ -84,6 +88,7 @@ async function list({ admin, terminal }: Session, { json }: OutputOptions): Prom
       text: ({ status }) => status,
       color: ({ status }) => (status === 'active' ? 'green' : 'red'),
     },
+    { title: 'PRIORITY', text: ({ priority }) => priority },
     { title: 'CREATED', text: ({ created_at }) => created_at },
     { title: 'LIMITS', text: ({ limits }) => limitsText(limits) },
   ]);
@@ -98,7 +103,7 @@ async function update(
   const conflict = allowanceConflict(options);
   if (conflict) command.error(`error: ${conflict}`);
   const before = () => admin().call<TenantRecord>('GET', path(name));
-  const json = { ...(await allowanceChangesFrom(options, before)), ...answerFields(options) };
+  const json = { ...(await allowanceChangesFrom(options, before)), ...treatmentFields(options) };
   if (Object.values(json).every((value) => value === undefined)) {
     command.error('error: give at least one thing to change; see tenants update --help');
   }
@@ -112,16 +117,27 @@ function answerMetadata(): Option {
   ).choices(['on', 'off']);
 }
 
-function answerFields({ answerMetadata: wanted }: AnswerOptions): { answer_metadata?: boolean } {
-  return wanted === undefined ? {} : { answer_metadata: wanted === 'on' };
+function priority(): Option {
+  return new Option(
+    '--priority <level>',
+    'who waits and who is sent away when all GPU servers of a model are full: the lowest first',
+  ).choices(tenantPriorities);
+}
+
+function treatmentFields({ answerMetadata: wanted, priority }: TreatmentOptions): Partial<TenantRecord> {
+  return {
+    ...(wanted !== undefined && { answer_metadata: wanted === 'on' }),
+    ...(priority !== undefined && { priority }),
+  };
 }
 
 function printTenant(terminal: Terminal, tenant: TenantRecord, { json }: OutputOptions): void {
   if (json) return printJson(terminal, tenant);
-  const { name, status, created_at, answer_metadata } = tenant;
+  const { name, status, created_at, answer_metadata, priority } = tenant;
   printFields(terminal, {
     name,
     status,
+    priority,
     ...allowanceFields(tenant),
     'answer metadata': answer_metadata ? 'on' : 'off',
     created: created_at,

@@ -209,6 +209,22 @@ export const configSchema = z.strictObject({
         .describe('How often a replica says that its calls are alive.'),
     })
     .prefault({}),
+  waiting: z
+    .strictObject({
+      calls_max: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .default(100)
+        .describe('Calls of one model that may wait while all its servers are at max_in_flight.'),
+      seconds_max: z
+        .number()
+        .min(0.1)
+        .max(600)
+        .default(10)
+        .describe('How long each may wait; after that it gets 503 with a Retry-After.'),
+    })
+    .prefault({}),
   usage: z
     .strictObject({
       calls_kept: z

@@ -36,6 +36,8 @@ export class Call {
   principal: Principal | undefined = undefined;
   /** Public name from the configuration. */
   model: string | undefined = undefined;
+  /** Of the model, from the configuration. */
+  version: string | undefined = undefined;
   upstream: string | undefined = undefined;
   streamed = false;
 

@@ -181,6 +181,14 @@ export const errorTable = {
     code: 'upstream_unavailable',
     meaning: 'No GPU server of this model can be reached, or it says that it is loading or overloaded.',
   },
+  overloaded: {
+    type: 'service_unavailable',
+    blame: 'upstream',
+    retryable: true,
+    status: 503,
+    code: 'overloaded',
+    meaning: 'All GPU servers of the model are at their bound, and so is the wait in front of them.',
+  },
   store_unavailable: {
     type: 'service_unavailable',
     blame: 'us',

@@ -27,11 +27,17 @@ export interface KeyRecord extends Allowance {
   readonly revision: number;
 }
 
+/** Who waits and who is sent away when all GPU servers of a model are full: the lowest first. */
+export const tenantPriorities = ['low', 'normal', 'high'] as const;
+
+export type TenantPriority = (typeof tenantPriorities)[number];
+
 export interface TenantRecord extends Allowance {
   readonly name: string;
   readonly status: 'active' | 'disabled';
   /** Whether JSON answers carry `metadata`. */
   readonly answer_metadata: boolean;
+  readonly priority: TenantPriority;
   readonly created_at: string;
   readonly revision: number;
 }
@@ -52,6 +58,8 @@ export interface Principal {
   readonly version: number;
   /** Whether JSON answers carry `metadata`, as the tenant wants it. */
   readonly answerMetadata: boolean;
+  /** Of the tenant: -1 low, 0 normal, 1 high. */
+  readonly priority: number;
   /** When the holder's page of usage begins: creation of the key, ISO 8601. */
   readonly createdAt: string;
 }

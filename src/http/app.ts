@@ -12,6 +12,7 @@ import type { LiveConfig } from '../config/live.ts';
 import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
+import type { Router } from '../upstream/router.ts';
 import { TokenCounter } from '../upstream/tokenize.ts';
 import { type AdmitParts, admitInference } from './admit.ts';
 import { jsonBodyParser } from './body.ts';
@@ -37,6 +38,7 @@ export interface PublicAppParts {
   readonly live: () => LiveConfig;
   readonly version: string;
   readonly models: Models;
+  readonly router: Router;
   readonly exchanges: Exchanges;
   readonly authenticator: AdmitParts['authenticator'] & {
     authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;

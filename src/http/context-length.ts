@@ -4,7 +4,7 @@ import type { Estimate, Estimator } from '../admission/estimate/estimator.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import { findRemoteMedia } from '../upstream/media.ts';
 import type { Model } from '../upstream/models.ts';
-import { select } from '../upstream/select.ts';
+import type { Router } from '../upstream/router.ts';
 import type { CountedPrompt, TokenCounter } from '../upstream/tokenize.ts';
 import type { Inference, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
@@ -12,6 +12,7 @@ import type { Responder } from './respond.ts';
 
 interface ContextParts {
   readonly estimator: Estimator;
+  readonly router: Router;
   readonly tokenCounter: Pick<TokenCounter, 'count'>;
   readonly responder: Responder;
 }
@@ -29,7 +30,7 @@ interface Longest {
  * near it the model's server is asked, and where that cannot say, the call goes on: the server knows best.
  * What an answer may take is the server's business, because servers differ in whether they shorten it.
  */
-export function checkContextLength({ estimator, tokenCounter, responder }: ContextParts): Step {
+export function checkContextLength({ estimator, router, tokenCounter, responder }: ContextParts): Step {
   return (request, reply, next) => {
     const inference = request.inference as Inference & { model: Model };
     const { model, endpoint, body } = inference;
@@ -48,7 +49,7 @@ export function checkContextLength({ estimator, tokenCounter, responder }: Conte
       const about = `about ${longest.estimate.inputTokens}`;
       return responder.refuse(request, reply, tooLong(contextLength, longest.param, about));
     }
-    countTokens(tokenCounter, model, longest.countable, reply).then(
+    countTokens({ router, tokenCounter }, model, longest.countable, reply).then(
       (tokens) => {
         if (reply.raw.destroyed) return;
         if (tokens !== undefined && tokens > roomTokens) {
@@ -64,14 +65,14 @@ export function checkContextLength({ estimator, tokenCounter, responder }: Conte
 }
 
 async function countTokens(
-  tokenCounter: ContextParts['tokenCounter'],
+  { router, tokenCounter }: Pick<ContextParts, 'router' | 'tokenCounter'>,
   { pool, timeouts }: Model,
   prompt: CountedPrompt | undefined,
   { raw }: FastifyReply,
 ): Promise<number | undefined> {
-  const member = prompt && select(pool.members);
-  if (!member) return undefined;
-  const { upstream, upstreamModel } = member;
+  const choice = prompt && router.choose(pool, undefined, []);
+  if (!choice || choice === 'full' || choice === 'none') return undefined;
+  const { upstream, upstreamModel } = choice.member;
   const gone = new AbortController();
   raw.once('close', () => gone.abort());
   const connectMs = timeouts.connect_ms;

@@ -8,13 +8,13 @@ import type { Principal } from '../core/principal.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
 import type { AnswerShape } from '../upstream/relay.ts';
-import { select } from '../upstream/select.ts';
+import type { Router } from '../upstream/router.ts';
 import { hashOf } from '../upstream/version-choice.ts';
 import { answerMetadata } from './answer-metadata.ts';
 import type { JsonBody } from './body.ts';
+import { dispatch } from './dispatch.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
 import type { Exchanges, Inference, Step } from './exchange.ts';
-import { forward } from './forward.ts';
 import type { Responder } from './respond.ts';
 
 export interface InferenceParts {
@@ -22,6 +22,7 @@ export interface InferenceParts {
   readonly live: () => LiveConfig;
   readonly version: string;
   readonly models: Models;
+  readonly router: Router;
   readonly exchanges: Exchanges;
   readonly responder: Responder;
 }
@@ -67,6 +68,7 @@ export function route({ models, responder }: InferenceParts): Step {
     if (refused) return responder.refuse(request, reply, refused);
     inference.model = model;
     request.call.model = model?.name;
+    request.call.version = model?.version;
     next();
   };
 }
@@ -122,26 +124,15 @@ function send(
   inference: Inference,
   rewritten: boolean,
 ): void {
-  const { endpoint, model } = inference as Inference & { model: Model };
-  const member = select(model.pool.members);
-  if (!member) {
-    const message = `The model '${model.name}' has no server.`;
-    return parts.responder.refuse(request, reply, refusal('upstream_unavailable', message));
-  }
-  const { upstream, upstreamModel } = member;
   const asksForUsage = wantsUsageChunk(inference);
-  forward(parts, request, reply, {
+  dispatch(parts, request, reply, (model, { upstream, upstreamModel }) => ({
     upstream,
-    request: {
-      method: 'POST',
-      path: endpoint.path,
-      headers: upstreamHeaders(upstream.authorization, request.call.requestId),
-      body: outgoingBody(inference, upstreamModel, asksForUsage, rewritten),
-    },
-    limits: model.timeouts,
-    replayable: true,
+    method: 'POST',
+    path: inference.endpoint.path,
+    headers: upstreamHeaders(upstream.authorization, request.call.requestId),
+    body: outgoingBody(inference, upstreamModel, asksForUsage, rewritten),
     shape: answerShape(request.call, inference, { model, upstreamModel }, asksForUsage, parts.version),
-  });
+  }));
 }
 
 /** All that a GPU server gets to see of a request besides its body. */

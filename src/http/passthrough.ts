@@ -71,17 +71,18 @@ function passOn(route: RouteConfig, parts: PassthroughParts) {
     const upstream = parts.models.upstreams.get(route.upstream);
     if (!upstream) return parts.responder.refuse(request, reply, NO_SERVER);
     const query = request.url.indexOf('?');
-    forward(parts, request, reply, {
+    const target = {
       upstream,
-      request: {
-        method: request.method,
-        path: (route.upstream_path ?? route.path) + (query < 0 ? '' : request.url.slice(query)),
-        headers: plainHeaders(request, upstream),
-        body: (request.body as Buffer | undefined) ?? null,
-      },
+      method: request.method,
+      path: (route.upstream_path ?? route.path) + (query < 0 ? '' : request.url.slice(query)),
+      headers: plainHeaders(request, upstream),
+      body: (request.body as Buffer | undefined) ?? null,
+      shape: { kind: 'plain' as const },
+    };
+    forward(parts, request, reply, {
+      route: { first: target, another: () => undefined },
       limits: { ...parts.live().timeouts, ...route.timeouts },
       replayable: request.method === 'GET',
-      shape: { kind: 'plain' },
     });
   };
 }

@@ -88,7 +88,11 @@ export function parseKey(text: string | null | undefined): StoredKey | undefined
 export function parseTenant(text: string | null | undefined): TenantRecord | undefined {
   if (text == null) return undefined;
   const stored = withAllowance<TenantRecord>(JSON.parse(text));
-  return { ...stored, answer_metadata: stored.answer_metadata ?? false };
+  return {
+    ...stored,
+    answer_metadata: stored.answer_metadata ?? false,
+    priority: stored.priority ?? 'normal',
+  };
 }
 
 type Written<Stored> = Stored & { readonly model_limits?: Readonly<Record<string, Limits>> };

@@ -21,6 +21,7 @@ import { CallObserver } from '../telemetry/observer.ts';
 import { Drains } from '../upstream/health/drains.ts';
 import { Models } from '../upstream/models.ts';
 import { Prober } from '../upstream/probe.ts';
+import { Router } from '../upstream/router.ts';
 import { drain } from './drain.ts';
 import { announceReady, endInOrder } from './lifecycle.ts';
 import { ConfigReloader } from './reload.ts';
@@ -52,6 +53,7 @@ class Gateway {
   readonly #log: Log;
   readonly #exchanges = new Exchanges();
   readonly #models: Models;
+  readonly #router: Router;
   readonly #prober: Prober;
   readonly #reloader: ConfigReloader;
   readonly #redis: RedisConnection;
@@ -68,10 +70,19 @@ class Gateway {
     this.#config = config;
     this.#log = log;
     this.#models = new Models(config);
+    this.#router = new Router({
+      now: () => performance.now(),
+      random: Math.random,
+      waiting: { callsMax: config.waiting.calls_max, waitMsMax: config.waiting.seconds_max * 1_000 },
+    });
     this.#prober = new Prober(this.#models, {
+      frozen: ({ waiting }) => waiting.moveAllAway(),
       pools: () => serverPools(this.#models),
       probed: ({ name }, result, tookMs) => this.#metrics.probed(name, result, tookMs / 1_000),
-      stateChanged: (change) => logger.info(change, 'state of a GPU server'),
+      stateChanged: (change) => {
+        const level = change.to === 'down' || change.to === 'ejected' ? 'warn' : 'info';
+        logger[level](change, 'state of a GPU server');
+      },
     });
     this.#reloader = new ConfigReloader({
       started: config,
@@ -96,6 +107,7 @@ class Gateway {
       settlementsWaiting: () => this.#limits.backlog,
       replicas: () => this.#limits.replicas.alive(),
       installationLost: () => this.#limits.installation.isLost(),
+      callsWaiting: () => this.#router.waiting,
       upstreams: () => this.#upstreamReadings(),
     });
     this.#limits = new AssembledAdmission({
@@ -131,6 +143,7 @@ class Gateway {
       live: () => this.#reloader.live,
       version: packageJson.version,
       models: this.#models,
+      router: this.#router,
       exchanges: this.#exchanges,
       authenticator: this.#authenticator,
       admission: this.#limits.admission,

@@ -46,10 +46,10 @@ function versionReports({ versions }: PublicModel): ModelReport['versions'] {
 
 /** The servers that are compared with each other. */
 export function* serverPools(models: Models): Generator<ServerPool> {
-  for (const { versions } of models.list()) {
+  for (const { name, versions } of models.list()) {
     for (const { model } of versions) {
       yield {
-        model: model.pool.name,
+        model: name,
         servers: model.pool.members.map(({ upstream }) => upstream.serverHealth),
       };
     }

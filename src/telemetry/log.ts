@@ -85,6 +85,7 @@ export function callLine(log: Log, call: Call, outcome: Outcome, endedAtMs: numb
     tenant: principal?.tenant,
     key: principal?.keyId,
     model: call.model,
+    version: call.version,
     upstream: call.upstream,
     streamed: call.streamed || undefined,
     error: refusal?.name,

@@ -22,6 +22,7 @@ export interface Readings {
   settlementsWaiting(): number;
   replicas(): number;
   installationLost(): boolean;
+  callsWaiting(): number;
   /** By name. */
   upstreams(): Iterable<UpstreamReading>;
 }
@@ -173,6 +174,11 @@ export class Metrics {
       'sluice_installation_lost',
       '1 while Redis does not hold the data that this cluster has worked with.',
       () => Number(readings.installationLost()),
+    );
+    this.#gauge(
+      'sluice_calls_waiting',
+      'Calls that wait because all servers of their model are at their bound.',
+      readings.callsWaiting,
     );
     this.#upstreamGauges(readings);
     this.#tallied(

@@ -6,7 +6,7 @@ export class Load {
   /** Calls of this replica. */
   inFlight = 0;
   /** Calls of the other replicas, as they last said. */
-  #others = 0;
+  others = 0;
   /** Calls × milliseconds since the beginning. */
   #area = 0;
   #atMs = 0;
@@ -28,11 +28,11 @@ export class Load {
 
   setOthers(count: number, nowMs: number): void {
     this.#advance(nowMs);
-    this.#others = count;
+    this.others = count;
   }
 
   #advance(nowMs: number): void {
-    this.#area += (this.inFlight + this.#others) * Math.max(0, nowMs - this.#atMs);
+    this.#area += (this.inFlight + this.others) * Math.max(0, nowMs - this.#atMs);
     this.#atMs = nowMs;
   }
 }

@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { Call, CallEnd } from '../core/call.ts';
-import { errorBody, type Refusal } from '../core/errors.ts';
-import { type Cause, causeOfError, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
+import { errorBody, errorTable, type Refusal } from '../core/errors.ts';
+import { type AnswerReceiver, Attempts, type Route, type Target } from './attempts.ts';
+import { type Cause, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
 import { JsonAnswer, type LastMember } from './json-answer.ts';
 import { Outlet } from './outlet.ts';
 import { SseAnswer, type StreamShape } from './sse.ts';
-import type { Upstream } from './upstream.ts';
 import { type Expired, type Limits, Watchdog } from './watchdog.ts';
 
 /** How the answer is looked at: OpenAI's shapes, or bytes that are none of our business. */
@@ -29,20 +28,18 @@ export interface Caller {
   ended(how: CallEnd): void;
 }
 
+/** The request as one server shall get it, and how its answer is looked at. */
+export interface RelayTarget extends Target {
+  readonly shape: AnswerShape;
+}
+
 export interface Forwarding {
   readonly call: Call;
   readonly caller: Caller;
-  readonly upstream: Upstream;
-  readonly request: {
-    readonly method: string;
-    readonly path: string;
-    readonly headers: readonly string[];
-    readonly body: Buffer | null;
-  };
+  readonly route: Route<RelayTarget>;
   readonly limits: Limits & { readonly connect_ms: number };
-  /** May the same bytes be sent again if the connection breaks before the first byte of an answer? */
+  /** May the same bytes be sent again while no byte of an answer has come? */
   readonly replayable: boolean;
-  readonly shape: AnswerShape;
 }
 
 /** Nothing of the server's for so long: a comment tells balancers and clients that the stream lives. */
@@ -64,15 +61,13 @@ const STREAM_TYPE = /^text\/event-stream\b/i;
  *
  * Whoever calls `start` gives the response away: this object ends it, whatever happens, exactly once.
  */
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements AnswerReceiver<RelayTarget> {
   readonly #forwarding: Forwarding;
   readonly #call: Call;
+  readonly #attempts: Attempts<RelayTarget>;
   readonly #outlet: Outlet;
   readonly #watchdog: Watchdog;
-  #controller: Dispatcher.DispatchController | undefined;
   #state: 'waiting' | 'relaying' | 'collecting_error' | 'over' = 'waiting';
-  #inFlight = false;
-  #loadArea = 0;
   #turnBytes = 0;
 
   #status = 0;
@@ -93,11 +88,18 @@ export class Relay implements Dispatcher.DispatchHandler {
       lastBytesMs: forwarding.limits.idle_ms,
       drained: () => this.#onDrained(),
     });
-    const { upstream, limits } = forwarding;
+    const { call, route, limits, replayable } = forwarding;
     const nowMs = performance.now();
-    this.#call.upstream = upstream.name;
     this.#call.forwardedAtMs = nowMs;
-    this.#watchdog = new Watchdog(upstream.watch, limits, nowMs, (what) => this.#onExpired(what));
+    this.#attempts = new Attempts({
+      call,
+      route,
+      receiver: this,
+      connectTimeoutMs: limits.connect_ms,
+      replayable,
+    });
+    const { watch } = route.first.upstream;
+    this.#watchdog = new Watchdog(watch, limits, nowMs, (what) => this.#onExpired(what));
   }
 
   start(): void {
@@ -105,7 +107,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (response.destroyed) return this.#onClientClosed();
     // Before all others: who settles and observes the call reads here how it ended.
     response.prependListener('close', () => this.#onClientClosed());
-    this.#dispatch();
+    this.#attempts.start();
   }
 
   /** Ends the call before its time, with the error as the answer or, behind what has gone out, as an SSE event. */
@@ -113,52 +115,20 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#state !== 'over') this.#fail(refused);
   }
 
-  #dispatch(): void {
-    const { upstream, request } = this.#forwarding;
-    this.#call.attempts += 1;
-    if (!this.#inFlight) {
-      this.#inFlight = true;
-      this.#loadArea = upstream.load.begin(this.#call.forwardedAtMs);
-    }
-    this.#connections().dispatch(
-      {
-        method: request.method as Dispatcher.HttpMethod,
-        path: upstream.basePath + request.path,
-        headers: request.headers as string[],
-        body: request.body,
-      },
-      this,
-    );
-  }
+  // --- the server's side ---
 
-  #connections(): Dispatcher {
-    const { upstream, limits } = this.#forwarding;
-    if (this.#call.attempts === 1) return upstream.connections(limits.connect_ms);
-    // Idle connections go stale together, so the second attempt must not meet another one of them.
-    return upstream.freshConnections(limits.connect_ms);
-  }
-
-  // --- the server's side: called by the HTTP client ---
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#state === 'over') controller.abort(new Error('the caller has left'));
-  }
-
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (this.#state !== 'waiting' || status < 200) return;
+  answered(target: RelayTarget, status: number, headers: IncomingHttpHeaders): void {
+    if (this.#state === 'over') return;
     this.#status = status;
     this.#contentType = oneHeader(headers['content-type']);
     const length = Number(headers['content-length']);
     this.#contentLength =
       headers['content-length'] !== undefined && Number.isSafeInteger(length) ? length : undefined;
-    const { shape } = this.#forwarding;
+    const { shape } = target;
     const relayed = shape.kind === 'plain' ? status < 500 : status < 300;
     this.#state = relayed ? 'relaying' : 'collecting_error';
+    this.#errorBody = [];
+    this.#errorBytes = 0;
     if (!relayed) return;
     if (STREAM_TYPE.test(this.#contentType)) {
       this.#call.streamed = true;
@@ -169,10 +139,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+  arrived(piece: Buffer): void {
     if (this.#state === 'over') return;
     const nowMs = performance.now();
-    if (this.#call.firstByteAtMs === 0) this.#call.firstByteAtMs = nowMs;
+    if (this.#call.firstByteAtMs === 0 && this.#state === 'relaying') {
+      this.#call.firstByteAtMs = nowMs;
+      this.#attempts.succeeded();
+    }
     this.#watchdog.progress(nowMs);
     if (this.#state === 'collecting_error') this.#collectError(piece);
     else if (this.#sse) this.#relayEvents(this.#sse, piece);
@@ -182,24 +155,20 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#turnBytes > TURN_BYTES) this.#giveWay();
   }
 
-  onResponseEnd(): void {
+  finished(): void {
     if (this.#state === 'over') return;
-    this.#serverDone();
-    this.#controller = undefined;
     if (this.#state === 'collecting_error') return this.#refuseAnswer();
+    this.#attempts.succeeded();
     if (this.#sse) return this.#endStream(this.#sse);
     if (this.#json) return this.#endJson(this.#json);
     this.#begin(this.#contentLength ?? 0);
     return this.#end(undefined);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+  failed(_target: RelayTarget, cause: Cause, detail: string): void {
     if (this.#state === 'over') return;
-    const cause = causeOfError(error);
-    const mayReplay = this.#forwarding.replayable && this.#call.attempts === 1 && this.#state === 'waiting';
-    if (cause === 'reset' && mayReplay) return this.#dispatch();
     if (this.#state === 'collecting_error') return this.#refuseAnswer();
-    this.#failFor(cause, error.message);
+    this.#failFor(cause, detail);
   }
 
   // --- relaying ---
@@ -214,7 +183,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #endStream(sse: SseAnswer): void {
     const rest = sse.end();
     if (sse.failure) return this.#failAsServerSays(sse.failure);
-    const isOpenAi = this.#forwarding.shape.kind === 'openai';
+    const isOpenAi = this.#attempts.target.shape.kind === 'openai';
     if (isOpenAi && !sse.complete) return this.#failFor('ended_early');
     this.#begin(undefined);
     this.#end(rest);
@@ -244,8 +213,17 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   #refuseAnswer(): void {
-    const { shape, upstream } = this.#forwarding;
+    const { shape, upstream } = this.#attempts.target;
     const refused = refusalOfAnswer(this.#status, Buffer.concat(this.#errorBody), upstream.name);
+    if (errorTable[refused.name].blame === 'upstream') {
+      this.#attempts.blame('status');
+      if (!this.#outlet.begun && this.#attempts.moveOn(refused.message)) {
+        this.#state = 'waiting';
+        return;
+      }
+    } else {
+      this.#attempts.succeeded();
+    }
     this.#fail(shape.kind === 'openai' ? withoutUpstreamModel(refused, shape) : refused);
   }
 
@@ -270,19 +248,19 @@ export class Relay implements Dispatcher.DispatchHandler {
   #write(bytes: Buffer, contentLength: number | undefined): void {
     this.#begin(contentLength);
     this.#outlet.write(bytes);
-    if (this.#outlet.blocked) this.#controller?.pause();
+    if (this.#outlet.blocked) this.#attempts.pause();
   }
 
   #onDrained(): void {
     this.#watchdog.progress(performance.now());
-    this.#controller?.resume();
+    this.#attempts.resume();
   }
 
   #giveWay(): void {
     this.#turnBytes = 0;
-    this.#controller?.pause();
+    this.#attempts.pause();
     setImmediate(() => {
-      if (!this.#outlet.blocked) this.#controller?.resume();
+      if (!this.#outlet.blocked) this.#attempts.resume();
     });
   }
 
@@ -305,18 +283,20 @@ export class Relay implements Dispatcher.DispatchHandler {
   #onClientClosed(): void {
     if (this.#state === 'over') return;
     this.#over();
-    this.#abort('the caller has left');
+    this.#attempts.stop('the caller has left');
     this.#forwarding.caller.ended('client_gone');
   }
 
   #failFor(cause: Cause, detail?: string): void {
-    this.#fail(refusalOfCause(cause, this.#forwarding.upstream.name, detail));
+    if (timeouts.has(cause)) this.#attempts.blame('timeout');
+    else if (cause === 'ended_early') this.#attempts.blame('reset');
+    this.#fail(refusalOfCause(cause, this.#attempts.target.upstream.name, detail));
   }
 
   #fail(refused: Refusal): void {
     const { caller } = this.#forwarding;
     this.#over();
-    this.#abort(refused.message);
+    this.#attempts.stop(refused.message);
     if (this.#outlet.begun) this.#breakOff(refused);
     else caller.refuse(refused);
     caller.ended('failed');
@@ -338,22 +318,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
     this.#call.bytesOut = this.#outlet.bytes;
   }
-
-  #abort(reason: string): void {
-    this.#serverDone();
-    if (this.#controller && !this.#controller.aborted) this.#controller.abort(new Error(reason));
-  }
-
-  #serverDone(): void {
-    if (!this.#inFlight) return;
-    this.#inFlight = false;
-    const { load, gpus } = this.#forwarding.upstream;
-    const nowMs = performance.now();
-    const beganAtMs = this.#call.forwardedAtMs;
-    this.#call.upstreamEndedAtMs = nowMs;
-    this.#call.gpuMs = ((nowMs - beganAtMs) * gpus) / load.end(this.#loadArea, beganAtMs, nowMs);
-  }
 }
+
+/** The whole call's limit is not among them: a long answer may take that long. */
+const timeouts: ReadonlySet<Cause> = new Set(['first_byte', 'idle']);
 
 const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'unknown' };
 

@@ -1,6 +1,7 @@
 import { buildConnector, errors, Pool } from 'undici';
 import { type Health, ServerHealth } from './health/server-health.ts';
 import { Load } from './load.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 import { Watch } from './watchdog.ts';
 
 export type { Health } from './health/server-health.ts';
@@ -41,6 +42,8 @@ export interface UpstreamSettings {
 /** uvicorn closes idle connections after 5 s: leave before it does, or a request meets a closed one. */
 const KEEP_ALIVE_TIMEOUT_MS = 4_000;
 
+const DISTRUST_MS = 1_000;
+
 /** One GPU server: its connections, and what this replica knows of it. */
 export class Upstream {
   readonly name: string;
@@ -54,6 +57,11 @@ export class Upstream {
   readonly serverHealth = new ServerHealth();
   /** The calls that have been sent to it and have not ended. */
   readonly load = new Load();
+  /** Those among them of whose answer no byte has come. */
+  readonly waiting = new WaitingCalls();
+  /** Told when a place has become free. */
+  onFreed: (upstream: Upstream) => void = () => {};
+  #newConnectionFailedAtMs = Number.NEGATIVE_INFINITY;
   /** Over the time limits of those calls. */
   readonly watch = new Watch();
 
@@ -85,6 +93,28 @@ export class Upstream {
   /** Header names and values in turn, as the client takes them. */
   get authorization(): readonly string[] {
     return this.apiKey === undefined ? [] : ['authorization', `Bearer ${this.apiKey}`];
+  }
+
+  /** May it have one more call of this replica? */
+  hasPlace(): boolean {
+    const { maxInFlight } = this.settings;
+    return maxInFlight === undefined || this.load.inFlight < maxInFlight;
+  }
+
+  placeFreed(): void {
+    if (this.settings.maxInFlight !== undefined) this.onFreed(this);
+  }
+
+  /**
+   * False for a while after a call on a new connection has been reset: then a reset is no sign of a connection that
+   * has grown old, and sending the call again at once would only double the load of a server that fails.
+   */
+  takesNewConnections(nowMs: number): boolean {
+    return nowMs - this.#newConnectionFailedAtMs >= DISTRUST_MS;
+  }
+
+  newConnectionFailed(nowMs: number): void {
+    this.#newConnectionFailedAtMs = nowMs;
   }
 
   connections(connectTimeoutMs: number): Pool {

@@ -22,6 +22,8 @@ const guarded = [
   ...[
     ['PATCH', '/tenants/acme'],
     ['GET', '/upstreams'],
+    ['GET', '/models'],
+    ['POST', '/config/reload'],
     ['GET', '/nothing'],
     ['PUT', '/keys'],
     ['GET', ''],

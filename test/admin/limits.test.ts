@@ -89,6 +89,24 @@ test('a tenant is made once: the second time is a conflict and changes nothing',
   assert.deepEqual(listed, made);
 });
 
+test('a tenant has one of three priorities, the middle one by default', async () => {
+  assert.equal((await ask('POST', '/tenants', { name: 'middle' })).priority, 'normal');
+  const made = await ask('POST', '/tenants', { name: 'ranked', priority: 'low' });
+  assert.equal(made.priority, 'low');
+  const raised = await ask('PATCH', '/tenants/ranked', { priority: 'high' });
+  assert.deepEqual(raised, { ...made, priority: 'high', revision: 2 });
+  assert.equal((await ask('PATCH', '/tenants/ranked', { status: 'disabled' })).priority, 'high');
+  for (const priority of ['highest', 1, null]) {
+    for (const [method, path, json] of [
+      ['POST', '/tenants', { name: 'other', priority }],
+      ['PATCH', '/tenants/ranked', { priority }],
+    ] as const) {
+      const { status, body } = await admin.call(method, `/admin/v1${path}`, { json });
+      assert.deepEqual([status, body.error.param], [400, 'priority'], JSON.stringify(json));
+    }
+  }
+});
+
 test('a tenant is changed field by field; what is not named stays', async () => {
   const made = await ask('POST', '/tenants', { name: 'field', quotas: [{ period: 'total', cost_usd: 5 }] });
   const stopped = await ask('PATCH', '/tenants/field', { status: 'disabled' });

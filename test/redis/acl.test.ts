@@ -54,7 +54,8 @@ test('every question of a gateway is allowed', async (t) => {
 
   const allow = { limits: noLimits, quotas: [], models: null } as const;
   const tenant = {
-    ...({ name: 'acme', status: 'active', answer_metadata: false, created_at: NOW, revision: 1 } as const),
+    ...({ name: 'acme', status: 'active', answer_metadata: false, priority: 'normal' } as const),
+    ...{ created_at: NOW, revision: 1 },
     ...allow,
   } as const;
   const record: StoredKey = {

@@ -27,6 +27,7 @@ const tenant = {
   name: 'acme',
   status: 'active',
   answer_metadata: false,
+  priority: 'normal',
   ...noAllowance,
   created_at: '2024-01-01T00:00:00.000Z',
   revision: 1,

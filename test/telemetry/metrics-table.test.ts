@@ -18,6 +18,7 @@ function offered(): string[] {
     settlementsWaiting: () => 0,
     replicas: () => 1,
     installationLost: () => false,
+    callsWaiting: () => 0,
     upstreams: () => [],
   });
   const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('sluice_'));

@@ -1,6 +1,6 @@
 /** From a record to the verdict on whoever presents one of its secrets. Pure. */
 import type { Allowance } from '../../core/limits.ts';
-import type { Principal } from '../../core/principal.ts';
+import type { Principal, TenantPriority } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { FoundKey } from '../../redis/key-table.ts';
 import type { Verdict } from '../verdict.ts';
@@ -66,8 +66,15 @@ function principalOf(
     ofTenant: tenant ?? defaultTenant,
     version,
     answerMetadata: tenant?.answer_metadata ?? false,
+    priority: rankOf(tenant?.priority),
     createdAt: stored.created_at,
   };
+}
+
+/** A word that only a newer release knows counts as normal. */
+function rankOf(priority: TenantPriority | undefined): number {
+  if (priority === 'high') return 1;
+  return priority === 'low' ? -1 : 0;
 }
 
 /** A date that cannot be read has passed: doubt never lengthens the life of a key. */

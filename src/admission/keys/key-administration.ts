@@ -1,7 +1,7 @@
 /** What can be done to keys and tenants, and how it may end. */
 import type { Refusal } from '../../core/errors.ts';
 import type { GivenAllowance } from '../../core/limits.ts';
-import type { KeyRecord, TenantRecord } from '../../core/principal.ts';
+import type { KeyRecord, TenantPriority, TenantRecord } from '../../core/principal.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import type { ImportedRow, ImportRow } from './key-import.ts';
 
@@ -30,6 +30,8 @@ export interface NewTenant extends GivenAllowance {
   readonly name: string;
   /** Default: false. */
   readonly answer_metadata?: boolean | undefined;
+  /** Default: normal. */
+  readonly priority?: TenantPriority | undefined;
 }
 
 /** Absent fields stay as they are. */
@@ -37,6 +39,7 @@ export interface TenantChanges extends GivenAllowance {
   /** `disabled` refuses every key of the tenant. */
   readonly status?: TenantRecord['status'] | undefined;
   readonly answer_metadata?: boolean | undefined;
+  readonly priority?: TenantPriority | undefined;
 }
 
 export interface Page {

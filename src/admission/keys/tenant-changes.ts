@@ -38,6 +38,7 @@ export async function updateTenant(
       ...changedAllowance(found.value, changes),
       status: changes.status ?? found.value.status,
       answer_metadata: changes.answer_metadata ?? found.value.answer_metadata,
+      priority: changes.priority ?? found.value.priority,
       revision: found.value.revision + 1,
     };
     const replaced = await table.replaceTenant(tenant);
@@ -53,6 +54,7 @@ export function newTenant({ defaults, now }: StoreParts, wanted: NewTenant): Ten
     name: wanted.name,
     status: 'active',
     answer_metadata: wanted.answer_metadata ?? false,
+    priority: wanted.priority ?? 'normal',
     ...allowanceOf(wanted, defaults.tenant),
     created_at: new Date(now()).toISOString(),
     revision: 1,

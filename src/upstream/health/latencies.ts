@@ -26,6 +26,31 @@ export class RecentLatencies {
   }
 }
 
+const MODELS_MAX = 100;
+
+/** Of each model by itself: a large one takes longer everywhere. */
+export class LatenciesByModel {
+  readonly #byModel = new Map<string, RecentLatencies>();
+
+  add(model: string, tookMs: number, nowMs: number): void {
+    let latencies = this.#byModel.get(model);
+    if (!latencies) {
+      if (this.#byModel.size >= MODELS_MAX) this.#byModel.clear();
+      latencies = new RecentLatencies();
+      this.#byModel.set(model, latencies);
+    }
+    latencies.add(tookMs, nowMs);
+  }
+
+  summary(model: string, nowMs: number): LatencySummary {
+    return this.#byModel.get(model)?.summary(nowMs) ?? { count: 0, medianMs: 0 };
+  }
+
+  clear(): void {
+    this.#byModel.clear();
+  }
+}
+
 const COUNT_MIN = 20;
 const TIMES_SLOWER = 4;
 /** Below this nobody is slow, whatever the others are. */

@@ -87,12 +87,14 @@ async function ask(
   return answer;
 }
 
-/** Where nobody listens, or the connection broke, somebody is there to say so; all else is silence. */
+const silent = /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)$/;
+/** Something came that is no HTTP, or does not end. */
+const senseless = /^(HPE_|ERR_ABORTED$)/;
+
 function resultOfError(error: unknown): ProbeResult {
   const code = error instanceof RequestError ? error.code : '';
-  if (code === 'ECONNREFUSED') return 'refused';
-  const isSilent = /^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)$/.test(code);
-  return isSilent ? 'no_answer' : 'bad';
+  if (silent.test(code)) return 'no_answer';
+  return senseless.test(code) ? 'bad' : 'refused';
 }
 
 function listedModel(value: unknown): [string, number | undefined][] {

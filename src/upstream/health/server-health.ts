@@ -14,7 +14,8 @@
  *
  * Pure: the clock is an argument, in milliseconds, monotonic.
  */
-import { type LatencySummary, RecentLatencies } from './latencies.ts';
+import { Hold } from './hold.ts';
+import { LatenciesByModel } from './latencies.ts';
 
 /**
  * `down`: its probes fail, or it was never asked. `ejected`: it answers probes, and calls have failed.
@@ -28,7 +29,7 @@ export type Health = 'healthy' | 'unhealthy' | 'unreachable';
 /** Of a call, before or behind its first byte, as far as the server is to blame. */
 export type FailureKind = 'status' | 'reset' | 'connect' | 'timeout';
 
-/** `refused`: nobody listens. `no_answer`: somebody may, and says nothing within the limit. */
+/** `refused`: nobody listens, or he breaks off. `no_answer`: somebody may, and says nothing within the limit. */
 export type ProbeResult = 'ok' | 'bad' | 'refused' | 'no_answer';
 
 /** A metric label. `slow`: far slower than its peers. The last three are what probes have seen. */
@@ -42,16 +43,10 @@ export interface LastFailure {
 const FAILURES_IN_A_ROW = 5;
 const FAILED_PROBES_IN_A_ROW = 2;
 const TRIAL_SUCCESSES = 2;
-const EJECTION_MS = 5_000;
-const EJECTION_MS_MAX = 60_000;
-const EJECTION_BY_PROBES_MS_MAX = 8_000;
-/** Of good conduct, for each earlier ejection to be forgotten. */
-const DECAY_MS = 30_000;
 /** A trial that says nothing for so long makes room for the next one. */
 const TRIAL_LIMIT_MS = 10_000;
 const SLOW_START_MS = 10_000;
 const SLOW_START_FROM = 0.1;
-const LATENCY_MODELS_MAX = 100;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class ServerHealth {
@@ -65,6 +60,8 @@ export class ServerHealth {
     unreachable: 0,
     frozen: 0,
   };
+  /** Since its last ejection. */
+  readonly latencies = new LatenciesByModel();
   lastFailure: LastFailure | undefined = undefined;
   lastReason: EjectionReason | undefined = undefined;
 
@@ -77,19 +74,16 @@ export class ServerHealth {
   #failedProbes = 0;
   #silentProbes = 0;
   #successes = 0;
-  /** Ejections that are not forgotten. */
-  #strikes = 0;
-  #untilMs = NEVER;
+  readonly #hold = new Hold();
   #probedWellSinceMs = NEVER;
   #trialAtMs = NEVER;
   #returnedAtMs = NEVER;
-  readonly #latencies = new Map<string, RecentLatencies>();
 
   state(nowMs: number): ServerState {
     if (this.#draining) return 'draining';
     if (this.#closed) return 'up';
     if (this.health !== 'healthy') return 'down';
-    return nowMs < this.#untilMs ? 'ejected' : 'trial';
+    return nowMs < this.#hold.untilMs ? 'ejected' : 'trial';
   }
 
   isUsable(nowMs: number): boolean {
@@ -101,7 +95,8 @@ export class ServerHealth {
   weightFactor(nowMs: number): number {
     const state = this.state(nowMs);
     if (state !== 'up' && state !== 'trial') return 1;
-    const sinceMs = state === 'up' ? this.#returnedAtMs : Math.max(this.#untilMs, this.#probedWellSinceMs);
+    const sinceMs =
+      state === 'up' ? this.#returnedAtMs : Math.max(this.#hold.untilMs, this.#probedWellSinceMs);
     const share = Math.max(0, (nowMs - sinceMs) / SLOW_START_MS);
     return share >= 1 ? 1 : SLOW_START_FROM + (1 - SLOW_START_FROM) * share;
   }
@@ -125,7 +120,7 @@ export class ServerHealth {
     if (epoch !== this.#epoch) return;
     this.#failures = 0;
     if (this.#closed) {
-      if (model !== undefined && firstByteMs !== undefined) this.#noteLatency(model, firstByteMs, nowMs);
+      if (model !== undefined && firstByteMs !== undefined) this.latencies.add(model, firstByteMs, nowMs);
       return;
     }
     this.#trialAtMs = NEVER;
@@ -144,7 +139,7 @@ export class ServerHealth {
     }
     this.#successes = 0;
     this.#trialAtMs = NEVER;
-    if (this.state(nowMs) === 'trial') this.#untilMs = nowMs + EJECTION_MS;
+    if (this.state(nowMs) === 'trial') this.#hold.prolong(nowMs);
   }
 
   /** The caller has left before the server said anything. */
@@ -189,38 +184,19 @@ export class ServerHealth {
     this.#draining = isDraining;
   }
 
-  /** For `isSlow`; only of what came within the last half minute. */
-  latencyOf(model: string, nowMs: number): LatencySummary | undefined {
-    return this.#latencies.get(model)?.summary(nowMs);
-  }
-
   /** It is far slower than its peers. */
   ejectAsSlow(nowMs: number): void {
     if (this.#closed) this.#eject('slow', nowMs);
   }
 
-  #noteLatency(model: string, firstByteMs: number, nowMs: number): void {
-    let latencies = this.#latencies.get(model);
-    if (!latencies) {
-      if (this.#latencies.size >= LATENCY_MODELS_MAX) this.#latencies.clear();
-      latencies = new RecentLatencies();
-      this.#latencies.set(model, latencies);
-    }
-    latencies.add(firstByteMs, nowMs);
-  }
-
   #eject(reason: EjectionReason, nowMs: number): void {
-    const forgotten = Math.floor((nowMs - this.#returnedAtMs) / DECAY_MS);
-    this.#strikes = Math.max(0, this.#strikes - forgotten) + 1;
-    const isSeenByProbes = reason !== 'errors' && reason !== 'slow';
-    const mostMs = isSeenByProbes ? EJECTION_BY_PROBES_MS_MAX : EJECTION_MS_MAX;
-    this.#untilMs = nowMs + Math.min(EJECTION_MS * 2 ** (this.#strikes - 1), mostMs);
+    this.#hold.begin(reason !== 'errors' && reason !== 'slow', this.#returnedAtMs, nowMs);
     this.#closed = false;
     this.#epoch += 1;
     this.#failures = 0;
     this.#successes = 0;
     this.#trialAtMs = NEVER;
-    this.#latencies.clear();
+    this.latencies.clear();
     this.ejections[reason] += 1;
     this.lastReason = reason;
   }

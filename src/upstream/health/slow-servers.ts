@@ -1,4 +1,4 @@
-import { isSlow, type LatencySummary } from './latencies.ts';
+import { isSlow } from './latencies.ts';
 import type { ServerHealth } from './server-health.ts';
 
 /** The servers of a model. */
@@ -15,13 +15,10 @@ export interface ServerPool {
 export function ejectSlowServer({ model, servers }: ServerPool, nowMs: number): void {
   const up = servers.filter((server) => server.state(nowMs) === 'up');
   if (up.length < 2 || up.length - 1 < servers.length / 2) return;
-  const summaries = up.map((server) => server.latencyOf(model, nowMs) ?? nothing);
-  let slowest = 0;
-  for (const [index, { medianMs }] of summaries.entries()) {
-    if (medianMs > (summaries[slowest] ?? nothing).medianMs) slowest = index;
-  }
-  const peers = summaries.filter((_, index) => index !== slowest);
-  if (isSlow(summaries[slowest] ?? nothing, peers)) up[slowest]?.ejectAsSlow(nowMs);
+  const [slowest, ...peers] = up
+    .map((server) => ({ server, latency: server.latencies.summary(model, nowMs) }))
+    .sort((one, other) => other.latency.medianMs - one.latency.medianMs);
+  if (!slowest) return;
+  const ofPeers = peers.map(({ latency }) => latency);
+  if (isSlow(slowest.latency, ofPeers)) slowest.server.ejectAsSlow(nowMs);
 }
-
-const nothing: LatencySummary = { count: 0, medianMs: 0 };

@@ -22,6 +22,7 @@ const principal: Principal = {
   ofTenant: noAllowance,
   version: 0,
   answerMetadata: false,
+  priority: 0,
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 

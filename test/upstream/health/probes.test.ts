@@ -33,7 +33,7 @@ test('a probe tells apart who is well, who is ill, who refuses and who is silent
     const url = `${await serve(t, listener)}/base/v1`;
     results.push(await probe(upstreamAt('a', url, { ...check, path }), never));
   }
-  assert.deepEqual(results, ['ok', 'ok', 'ok', 'bad', 'bad', 'no_answer', 'no_answer']);
+  assert.deepEqual(results, ['ok', 'ok', 'ok', 'bad', 'refused', 'no_answer', 'no_answer']);
   const { simulator, upstream } = await place(t, 'a', check);
   await simulator.close();
   assert.equal(await probe(upstream, never), 'refused');
@@ -73,6 +73,27 @@ test('a gateway that has stood still does not blame the server for it', async (t
     response.end();
   });
   assert.equal(await probe(upstreamAt('a', url, check), never), 'undecided');
+});
+
+test('a probe that hears nothing is joined by a second one, so that two silent ones do not take two limits', async (t) => {
+  let open = 0;
+  let openMost = 0;
+  let answers = true;
+  const url = await serve(t, (_, response) => {
+    if (answers) return void response.end();
+    open += 1;
+    openMost = Math.max(openMost, open);
+    response.on('close', () => {
+      open -= 1;
+    });
+  });
+  const upstream = upstreamAt('a', url, check);
+  const frozen = Promise.withResolvers<void>();
+  await probing(t, [upstream], { frozen: () => frozen.resolve() });
+  answers = false;
+  await frozen.promise;
+  assert.equal(openMost, 2);
+  assert.equal(upstream.serverHealth.lastReason, 'frozen');
 });
 
 test('servers that the configuration names anew are probed, and those that it has dropped are not', async (t) => {

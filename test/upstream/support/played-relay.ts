@@ -52,9 +52,16 @@ export function playRelay(t: TestContext) {
     clientAddress: '::1',
     startedAtMs: nowMs,
   });
+  const first = {
+    upstream,
+    ...{ method: 'POST', path: '/', headers: [], body: null },
+    shape: {
+      ...{ kind: 'openai' as const, upstreamModel: 'm', model: undefined, lastMember: undefined },
+      ...{ dropUsageChunk: false, ending: 'done' as const },
+    },
+  };
   const relay = new Relay({
     call,
-    upstream,
     caller: {
       response,
       head: (status) => void response.writeHead(status, ['content-type', 'text/event-stream']).flushHeaders(),
@@ -63,10 +70,9 @@ export function playRelay(t: TestContext) {
         refused = refusal;
       },
     },
-    request: { method: 'POST', path: '/', headers: [], body: null },
+    route: { first, another: () => undefined },
     limits: { connect_ms: 1_000, first_byte_ms: 60_000, idle_ms: IDLE_MS, total_ms: 200_000 },
     replayable: true,
-    shape: { kind: 'openai', upstreamModel: 'm', model: undefined, dropUsageChunk: false, ending: 'done' },
   });
   relay.start();
   const controller = { pause: mock.fn(), resume: mock.fn(), abort: mock.fn(), aborted: false };
