@@ -11,7 +11,7 @@ import type { Principal } from '../core/principal.ts';
 import type { Model } from '../upstream/models.ts';
 import type { Inference, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
-import { checkAllowed } from './inference.ts';
+import { checkAllowed } from './model-access.ts';
 import type { Responder } from './respond.ts';
 
 export interface AdmitParts {

@@ -12,7 +12,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import { hashOf } from '../upstream/version-choice.ts';
 import type { Exchanges, Inference } from './exchange.ts';
 import { forward } from './forward.ts';
-import { checkAllowed } from './inference.ts';
+import { checkAllowed } from './model-access.ts';
 import type { Responder } from './respond.ts';
 
 interface DispatchParts {

@@ -3,7 +3,6 @@ import type { LiveConfig } from '../config/live.ts';
 import type { Call } from '../core/call.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import { type Edit, splice } from '../core/json-scan.ts';
-import { isModelAllowed } from '../core/limits.ts';
 import type { Principal } from '../core/principal.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
@@ -15,6 +14,7 @@ import type { JsonBody } from './body.ts';
 import { dispatch } from './dispatch.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
 import type { Exchanges, Inference, Step } from './exchange.ts';
+import { checkAllowed } from './model-access.ts';
 import type { Responder } from './respond.ts';
 
 export interface InferenceParts {
@@ -71,13 +71,6 @@ export function route({ models, responder }: InferenceParts): Step {
     request.call.version = model?.version;
     next();
   };
-}
-
-export function checkAllowed(principal: Principal, model: Model): Refusal | undefined {
-  if (isModelAllowed(principal.ofKey, model.name) && isModelAllowed(principal.ofTenant, model.name)) {
-    return undefined;
-  }
-  return refusal('model_not_allowed', `This key may not use the model '${model.name}'.`, { param: 'model' });
 }
 
 const QUOTED_CHARACTERS_MAX = 128;

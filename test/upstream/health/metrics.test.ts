@@ -45,7 +45,7 @@ function metricsOf(servers: ReadonlyMap<string, ServerHealth>): Metrics {
       settlementsWaiting: () => 0,
       replicas: () => 1,
       installationLost: () => false,
-    callsWaiting: () => 0,
+      callsWaiting: () => 0,
     },
     upstreams: () =>
       [...servers].map(([name, server]) => ({
