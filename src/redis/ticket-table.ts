@@ -172,14 +172,37 @@ function admitArguments(
       for (const amount of max) list.push(amount ?? '');
     }
   }
+  const owners = numberedOwners(requests);
+  list.push(owners.size);
+  for (const [, { request }] of owners) {
+    list.push(request.keyId, request.model);
+    for (const scope of request.scopes) list.push(scope ? (scopes.get(scope.name)?.number ?? 0) : 0);
+  }
   list.push(requests.length);
-  for (const { ticket, keyId, model, scopes: own, parts, charge } of requests) {
-    list.push(ticket, keyId, model);
-    for (const scope of own) list.push(scope ? (scopes.get(scope.name)?.number ?? 0) : 0);
+  for (const request of requests) {
+    const { parts, charge } = request;
+    list.push(request.ticket, owners.get(ownerOf(request))?.number ?? 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
-    list.push(...amountsOf(charge).slice(1).map(bounded));
+    list.push(bounded(charge.inputTokens), bounded(charge.outputTokens), bounded(charge.images));
+    list.push(bounded(charge.gpuMs), bounded(charge.costNano));
   }
   return list;
+}
+
+/** Most calls of a batch have key and model in common, which are sent once. */
+function numberedOwners<Call extends { readonly keyId: string; readonly model: string }>(
+  calls: readonly Call[],
+): ReadonlyMap<string, { readonly number: number; readonly request: Call }> {
+  const owners = new Map<string, { number: number; request: Call }>();
+  for (const request of calls) {
+    const owner = ownerOf(request);
+    if (!owners.has(owner)) owners.set(owner, { number: owners.size + 1, request });
+  }
+  return owners;
+}
+
+function ownerOf({ keyId, model }: { readonly keyId: string; readonly model: string }): string {
+  return `${keyId} ${model}`;
 }
 
 function readAdmitted(
@@ -210,25 +233,38 @@ function settleArguments(
   batch: { readonly replica: string; readonly number: number; readonly callsKept: number },
   closings: readonly TicketClosing[],
 ): (string | number)[] {
-  const list: (string | number)[] = [
-    batch.replica,
-    batch.number,
-    batch.callsKept,
-    MARKER_KEPT_MS,
-    closings.length,
-  ];
+  const { replica, number, callsKept } = batch;
+  const list: (string | number)[] = [replica, number, callsKept, MARKER_KEPT_MS];
+  const owners = new Map<string, number>();
+  const ownerList: string[] = [];
+  const ownerNumber = ({ keyId, model, settlement }: TicketClosing): number => {
+    const route = settlement?.route ?? '';
+    const name = `${keyId} ${model} ${route}`;
+    const known = owners.get(name);
+    if (known !== undefined) return known;
+    ownerList.push(keyId, model, route);
+    owners.set(name, owners.size + 1);
+    return owners.size;
+  };
+  const calls: (string | number)[] = [];
   for (const closing of closings) {
-    const { ticket, keyId, model, settlement } = closing;
-    list.push(ticket, keyId, model);
-    if (!settlement) {
-      list.push(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '');
-      continue;
-    }
-    const { cachedTokens, status, durationMs, route, requestId } = settlement;
-    list.push(0, ...amountsOf(settlement.spent).map(bounded));
-    list.push(bounded(cachedTokens), bounded(status), bounded(durationMs), route, requestId);
+    calls.push(closing.ticket, ownerNumber(closing));
+    pushSettlement(calls, closing.settlement);
   }
+  list.push(owners.size, ...ownerList, closings.length, ...calls);
   return list;
+}
+
+function pushSettlement(list: (string | number)[], settlement: Settlement | undefined): void {
+  if (!settlement) {
+    list.push(0, 0, 0, 0, 0, 0, 0, 0, 0, '');
+    return;
+  }
+  const { spent, cachedTokens, status, durationMs, requestId } = settlement;
+  list.push(bounded(spent.requests), bounded(spent.inputTokens), bounded(spent.outputTokens));
+  list.push(bounded(spent.images), bounded(spent.gpuMs), bounded(spent.costNano), bounded(cachedTokens));
+  // 0 would mean that there has been no call.
+  list.push(Math.max(1, bounded(status)), bounded(durationMs), requestId);
 }
 
 /**
@@ -239,9 +275,4 @@ const AMOUNT_MAX = 1e15;
 
 function bounded(amount: number): number {
   return Number.isFinite(amount) && amount > 0 ? Math.min(Math.round(amount), AMOUNT_MAX) : 0;
-}
-
-function amountsOf(spent: Charge): number[] {
-  const { requests, inputTokens, outputTokens, images, gpuMs, costNano } = spent;
-  return [requests, inputTokens, outputTokens, images, gpuMs, costNano];
 }

@@ -72,8 +72,8 @@ test('after every kind of ending no ticket is open, no slot is taken, and the bo
 test('a settlement script that keeps slots and leaves errors out of the books is found out', async (t) => {
   const broken = await brokenSource('settle', [
     {
-      from: "if has(mask, SLOT) and ticket.state ~= 'x'",
-      to: "if has(mask, SLOT) and call.sums.e == 0 and ticket.state ~= 'x'",
+      from: "if scope.slot and ticket.state ~= 'x'",
+      to: "if scope.slot and call.sums.e == 0 and ticket.state ~= 'x'",
     },
     { from: 'if not call.void then book(', to: 'if not call.void and call.sums.e == 0 then book(' },
   ]);

@@ -27,9 +27,10 @@
 --         scopes: count, and for each
 --           name, requests/min, burst, tokens/min, burst, slots, quotas: count, and for each
 --             period 1 … 5, requests, tokens, images, gpu ms, nano-dollars           ('' = not limited)
+--         owners: count, and for each key, model, index of the scope of each kind (4 numbers, 0 = none)
 --         calls: count, and for each
---           ticket, key, model, index of the scope of each kind (4 numbers, 0 = none), parts (bits: 1 slot,
---           2 rate, 4 quota), input tokens, output tokens, images, gpu ms, nano-dollars
+--           ticket, index of its owner, parts (bits: 1 slot, 2 rate, 4 quota), input tokens, output tokens, images,
+--           gpu ms, nano-dollars
 --
 -- Returns { -1 } when the version is not the tenant's: the limits are stale; nothing was done. Else
 --   { now ms,
@@ -84,9 +85,12 @@ for index = 1, tonumber(ARGV[3]) do
   for quota_index = 1, quotas do
     local period = tonumber(ARGV[at + 1])
     local used = current_quota(one, period)
-    local max = {}
-    for dimension = 1, 5 do max[dimension] = tonumber(ARGV[at + 1 + dimension]) end
-    scope.quotas[quota_index] = { period = period, used = used, max = max }
+    local bounds = {}
+    for dimension = 1, 5 do
+      local max = tonumber(ARGV[at + 1 + dimension])
+      if max then bounds[#bounds + 1] = { dimension = dimension, max = max } end
+    end
+    scope.quotas[quota_index] = { period = period, used = used, bounds = bounds }
     at = at + 6
   end
   scopes[index] = scope
@@ -105,12 +109,12 @@ end
 
 local function refusing_quota(scope, amounts)
   for _, quota in ipairs(scope.quotas) do
-    for dimension = 1, 5 do
-      local max, used, amount = quota.max[dimension], quota.used[dimension], amounts[dimension]
-      local is_spent = max and (used + amount > max or used >= max)
+    for _, bound in ipairs(quota.bounds) do
+      local dimension = bound.dimension
+      local used, amount = quota.used[dimension], amounts[dimension]
       -- A call without tokens or images needs none. Money and GPU time of a first call cannot be foreseen, so
       -- these refuse once they are spent.
-      if is_spent and (amount > 0 or dimension >= 4) then
+      if (used + amount > bound.max or used >= bound.max) and (amount > 0 or dimension >= 4) then
         return 10 * quota.period + dimension, period_end_ms(quota.period)
       end
     end
@@ -120,80 +124,90 @@ end
 -- Nil when it may run. A spent quota comes first, because waiting does not help; else what refuses for the longest time.
 local function refusal_of(call)
   local reason, wait
-  for kind = 1, 4 do
-    local scope = scopes[call.scopes[kind]]
-    if scope then
-      if call.quota then
-        local code, ms = refusing_quota(scope, call.amounts)
-        if code then return kind * 100 + code, ms end
-      end
-      local code, ms = 1, 0
-      if call.rate and scope.requests then ms = missing_ms(scope.requests, 1) end
-      if call.rate and scope.tokens and call.amounts[2] > 0 then
-        local token_ms = missing_ms(scope.tokens, math.min(call.amounts[2], scope.tokens.burst))
-        if token_ms > ms then code, ms = 2, token_ms end
-      end
-      if ms > 0 and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
-      if not reason and call.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
-        reason, wait = kind * 100 + 3, -1
-      end
+  for _, place in ipairs(call.owner.places) do
+    local kind, scope = place.kind, place.scope
+    if call.quota then
+      local code, ms = refusing_quota(scope, call.amounts)
+      if code then return kind * 100 + code, ms end
+    end
+    local code, ms = 1, 0
+    if call.rate and scope.requests then ms = missing_ms(scope.requests, 1) end
+    if call.rate and scope.tokens and call.amounts[2] > 0 then
+      local token_ms = missing_ms(scope.tokens, math.min(call.amounts[2], scope.tokens.burst))
+      if token_ms > ms then code, ms = 2, token_ms end
+    end
+    if ms > 0 and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
+    if not reason and call.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
+      reason, wait = kind * 100 + 3, -1
     end
   end
   return reason, wait
 end
 
-local function take(call)
-  local masks = { 0, 0, 0, 0 }
-  for kind = 1, 4 do
-    local scope = scopes[call.scopes[kind]]
-    if scope then
-      local one = scope.account
-      if call.rate and scope.requests then
-        charge_bucket(scope.requests, 1)
-        masks[kind] = masks[kind] + REQUESTS
-      end
-      if call.rate and scope.tokens then
-        charge_bucket(scope.tokens, call.amounts[2])
-        masks[kind] = masks[kind] + TOKENS
-      end
-      if call.slot and scope.slots_max then
-        move_slots(one, 1)
-        masks[kind] = masks[kind] + SLOT
-      end
-      if call.quota then
-        for _, quota in ipairs(scope.quotas) do
-          for dimension = 1, 5 do
-            quota.used[dimension] = quota.used[dimension] + call.amounts[dimension]
-          end
-          quota.used.changed = true
-          masks[kind] = masks[kind] + 4 * 2 ^ quota.period
-        end
-      end
+-- What is taken in a scope, as bits.
+local function take_in(scope, call)
+  local mask, amounts = 0, call.amounts
+  if call.rate and scope.requests then
+    charge_bucket(scope.requests, 1)
+    mask = mask + REQUESTS
+  end
+  if call.rate and scope.tokens then
+    charge_bucket(scope.tokens, amounts[2])
+    mask = mask + TOKENS
+  end
+  if call.slot and scope.slots_max then
+    move_slots(scope.account, 1)
+    mask = mask + SLOT
+  end
+  if call.quota then
+    for _, quota in ipairs(scope.quotas) do
+      local used = quota.used
+      for dimension = 1, 5 do used[dimension] = used[dimension] + amounts[dimension] end
+      used.changed = true
+      mask = mask + 4 * 2 ^ quota.period
     end
   end
+  return mask
+end
+
+local function take(call)
+  local masks = { 0, 0, 0, 0 }
+  for _, place in ipairs(call.owner.places) do masks[place.kind] = take_in(place.scope, call) end
   return string.format(
-    'o %s %s %.0f %d %d %d %d %.0f %.0f %.0f %.0f %.0f',
-    call.key, call.model, now, masks[1], masks[2], masks[3], masks[4],
-    call.input, call.output, call.amounts[3], call.amounts[4], call.amounts[5]
+    'o %s %.0f %d %d %d %d %s %s %s %s %s',
+    call.owner.name, now, masks[1], masks[2], masks[3], masks[4],
+    ARGV[call.at + 4], ARGV[call.at + 5], ARGV[call.at + 6], ARGV[call.at + 7], ARGV[call.at + 8]
   )
 end
 
-local calls, ids = {}, {}
-local count = tonumber(ARGV[at + 1])
+local owners = {}
+local owners_count = tonumber(ARGV[at + 1])
 at = at + 1
-for index = 1, count do
-  local function number(offset)
-    return tonumber(ARGV[at + offset])
+for index = 1, owners_count do
+  local places = {}
+  for kind = 1, 4 do
+    local scope = scopes[tonumber(ARGV[at + 2 + kind])]
+    if scope then places[#places + 1] = { kind = kind, scope = scope } end
   end
-  local parts, input, output = number(8), number(9), number(10)
+  owners[index] = { name = ARGV[at + 1] .. ' ' .. ARGV[at + 2], places = places }
+  at = at + 6
+end
+
+local calls, ids = {}, {}
+local calls_count = tonumber(ARGV[at + 1])
+at = at + 1
+for index = 1, calls_count do
+  local parts = tonumber(ARGV[at + 3])
   calls[index] = {
-    id = ARGV[at + 1], key = ARGV[at + 2], model = ARGV[at + 3],
-    scopes = { number(4), number(5), number(6), number(7) },
+    id = ARGV[at + 1], owner = owners[tonumber(ARGV[at + 2])], at = at,
     slot = has(parts, 1), rate = has(parts, 2), quota = has(parts, 4),
-    input = input, output = output, amounts = { 1, input + output, number(11), number(12), number(13) },
+    amounts = {
+      1, tonumber(ARGV[at + 4]) + tonumber(ARGV[at + 5]),
+      tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]),
+    },
   }
   ids[index] = ARGV[at + 1]
-  at = at + 13
+  at = at + 8
 end
 
 -- Slots that look taken may be those of a replica that has died.
@@ -209,6 +223,7 @@ free_slots_if_full()
 
 local reply = { now }
 local tickets, leases, taken = {}, {}, {}
+local lease_end = string.format('%.0f', now + lease_ms)
 local known = redis.call('HMGET', TICKETS, unpack(ids))
 for index, call in ipairs(calls) do
   local reason, wait
@@ -217,7 +232,7 @@ for index, call in ipairs(calls) do
     if not reason then
       taken[call.id] = true
       tickets[#tickets + 1], tickets[#tickets + 2] = call.id, take(call)
-      leases[#leases + 1], leases[#leases + 2] = string.format('%.0f', now + lease_ms), call.id
+      leases[#leases + 1], leases[#leases + 2] = lease_end, call.id
     end
   end
   reply[#reply + 1] = reason or 0

@@ -14,9 +14,10 @@
 --
 -- KEYS[1] root of the tenant's keys
 -- ARGV    replica, number of the batch, how many calls the tenant's stream keeps, how long a marker stays in ms,
+--         owners: count, and for each key, model, route
 --         tickets: count, and for each
---           ticket, key, model, void (1: as if it had never been), requests, input tokens, output tokens, images,
---           gpu ms, nano-dollars, cached tokens, HTTP status, duration in ms, route, request id
+--           ticket, index of its owner, requests, input tokens, output tokens, images, gpu ms, nano-dollars, cached
+--           tokens, HTTP status (0 = void: as if the ticket had never been), duration in ms, request id
 --
 -- Returns { -1 } for a batch that was applied before; else for each ticket the state that it was found in:
 --   0 absent, 1 open, 2 expired, 3 closed
@@ -25,14 +26,14 @@ local last = root .. ':settled:' .. ARGV[1]
 if tonumber(ARGV[2]) <= tonumber(redis.call('GET', last) or 0) then return { -1 } end
 
 local LAST_KEPT_MS = 86400000
-local WIDTH = 15
+local OWNER_WIDTH, WIDTH = 3, 12
 local CLOSED = { state = 'c' }
-local count = tonumber(ARGV[5])
 
-local function charge_quotas(one, mask, ticket, deltas)
-  for period = 1, 5 do
-    local quota = one.quotas[period]
-    if quota and has(mask, 4 * 2 ^ period) and quota.period == period_at(period, ticket.at) then
+-- Only where the period is still that of the admission.
+local function charge_quotas(scope, ticket, deltas)
+  for _, period in ipairs(scope.periods) do
+    local quota = scope.account.quotas[period]
+    if quota and quota.period == period_at(period, ticket.at) then
       for dimension = 1, 5 do
         quota[dimension] = math.max(0, quota[dimension] + deltas[dimension])
       end
@@ -44,7 +45,7 @@ end
 -- Nobody knows what limits such a call had: the quotas that there are count it, in the period of today.
 local function settle_absent(call)
   if call.void then return end
-  for _, scope in ipairs({ 'tenant', 'key:' .. call.key }) do
+  for _, scope in ipairs({ 'tenant', 'key:' .. call.owner.key }) do
     local one = account(scope)
     for period in pairs(one.quotas) do
       local quota = current_quota(one, period)
@@ -52,45 +53,53 @@ local function settle_absent(call)
       quota.changed = true
     end
   end
-  book(call.key, call.model, now, call.sums)
+  book(call.owner.name, now, call.sums)
 end
 
 local function settle_taken(call, ticket)
-  local was_booked = ticket.state ~= 'o'
-  local reserved = { 1, ticket.input + ticket.output, ticket.images, ticket.gpu, ticket.cost }
-  local deltas = {}
-  for dimension = 1, 5 do deltas[dimension] = call.amounts[dimension] - reserved[dimension] end
-  each_scope(ticket, function(one, mask)
-    if has(mask, SLOT) and ticket.state ~= 'x' then move_slots(one, -1) end
-    if has(mask, TOKENS) and one.tokens then charge_bucket(one.tokens, deltas[2]) end
-    if has(mask, REQUESTS) and one.requests and call.void then charge_bucket(one.requests, -1) end
-    charge_quotas(one, mask, ticket, deltas)
-  end)
-  if not call.void then book(ticket.key, ticket.model, ticket.at, call.sums) end
-  if was_booked then
-    book(ticket.key, ticket.model, ticket.at, {
+  local amounts = call.amounts
+  local deltas = {
+    amounts[1] - 1, amounts[2] - ticket.input - ticket.output, amounts[3] - ticket.images,
+    amounts[4] - ticket.gpu, amounts[5] - ticket.cost,
+  }
+  for _, scope in ipairs(touched_by(ticket)) do
+    local one = scope.account
+    if scope.slot and ticket.state ~= 'x' then move_slots(one, -1) end
+    if scope.tokens and one.tokens then charge_bucket(one.tokens, deltas[2]) end
+    if scope.requests and one.requests and call.void then charge_bucket(one.requests, -1) end
+    charge_quotas(scope, ticket, deltas)
+  end
+  if not call.void then book(ticket.owner, ticket.at, call.sums) end
+  if ticket.state ~= 'o' then
+    book(ticket.owner, ticket.at, {
       c = -1, l = -1, i = -ticket.input, o = -ticket.output, p = -ticket.images, g = -ticket.gpu, n = -ticket.cost,
     })
   end
 end
 
+local owners = {}
+local at = 5
+for index = 1, tonumber(ARGV[5]) do
+  local key, model = ARGV[at + 1], ARGV[at + 2]
+  owners[index] = { key = key, model = model, route = ARGV[at + 3], name = key .. ' ' .. model }
+  at = at + OWNER_WIDTH
+end
+
 local calls, ids = {}, {}
-for index = 1, count do
-  local at = 5 + (index - 1) * WIDTH
-  local function number(offset)
-    return tonumber(ARGV[at + offset])
-  end
-  local input, output, void = number(6), number(7), ARGV[at + 4] == '1'
+at = at + 1
+for index = 1, tonumber(ARGV[at]) do
+  local input, output, images = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  local gpu, cost, status = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 10])
   calls[index] = {
-    id = ARGV[at + 1], key = ARGV[at + 2], model = ARGV[at + 3], void = void,
-    amounts = { number(5), input + output, number(8), number(9), number(10) },
+    id = ARGV[at + 1], owner = owners[tonumber(ARGV[at + 2])], void = status == 0, at = at,
+    amounts = { tonumber(ARGV[at + 3]), input + output, images, gpu, cost },
     sums = {
-      c = 1, e = number(12) >= 400 and 1 or 0, i = input, o = output, h = number(11), p = number(8), g = number(9), n = number(10),
-      d = number(13),
+      c = 1, e = status >= 400 and 1 or 0, i = input, o = output, h = tonumber(ARGV[at + 9]), p = images, g = gpu,
+      n = cost, d = tonumber(ARGV[at + 11]),
     },
-    at = at,
   }
   ids[index] = ARGV[at + 1]
+  at = at + WIDTH
 end
 
 local reply, closed, markers, marked, seen = {}, {}, {}, {}, {}
@@ -126,12 +135,12 @@ keep_books()
 keep_clock()
 for index, call in ipairs(calls) do
   if ARGV[3] ~= '0' and not call.void and reply[index] ~= 3 then
-    local at = call.at
+    local from, owner = call.at, call.owner
     redis.call(
       'XADD', root .. ':calls', 'MAXLEN', '~', ARGV[3], '*',
-      'id', ARGV[at + 15], 'key', call.key, 'route', ARGV[at + 14], 'model', call.model, 'status', ARGV[at + 12],
-      'input', ARGV[at + 6], 'output', ARGV[at + 7], 'cached', ARGV[at + 11], 'images', ARGV[at + 8],
-      'gpu_ms', ARGV[at + 9], 'ms', ARGV[at + 13], 'nano_usd', ARGV[at + 10]
+      'id', ARGV[from + 12], 'key', owner.key, 'route', owner.route, 'model', owner.model, 'status', ARGV[from + 10],
+      'input', ARGV[from + 4], 'output', ARGV[from + 5], 'cached', ARGV[from + 9], 'images', ARGV[from + 6],
+      'gpu_ms', ARGV[from + 7], 'ms', ARGV[from + 11], 'nano_usd', ARGV[from + 8]
     )
   end
 end

@@ -175,76 +175,108 @@ end
 
 -- A ticket: `<state> <key> <model> <admitted ms> <mask of each kind of scope> <input> <output> <images> <gpu ms>
 -- <nano-dollars>`. States: o open; b open, but booked as lost once already; x expired, and booked as lost; c closed
--- before it came into being: a marker of one letter.
+-- before it came into being: a marker of one letter. `owner` is key and model.
 local function read_ticket(text)
   if not text then return nil end
   if text == 'c' then return { state = 'c' } end
-  local state, key, model, at, m1, m2, m3, m4, input, output, images, gpu, cost = string.match(
-    text,
-    '^(%S) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
+  local state, owner, at, masks, input, output, images, gpu, cost = string.match(
+    text, '^(%S) (%S+ %S+) (%S+) (%S+ %S+ %S+ %S+) (%S+) (%S+) (%S+) (%S+) (%S+)$'
   )
   return {
-    state = state, key = key, model = model, at = tonumber(at), rest = string.sub(text, 2),
-    masks = { tonumber(m1), tonumber(m2), tonumber(m3), tonumber(m4) },
+    state = state, owner = owner, at = tonumber(at), masks = masks, rest = string.sub(text, 2),
     input = tonumber(input), output = tonumber(output), images = tonumber(images),
     gpu = tonumber(gpu), cost = tonumber(cost),
   }
 end
 
-local function each_scope(ticket, act)
-  for kind = 1, 4 do
-    local mask = ticket.masks[kind]
-    if mask > 0 then act(account(scope_name(kind, ticket.key, ticket.model)), mask) end
+-- The accounts that a ticket has touched, and what it has taken there. Most tickets of a batch are alike in that, so it
+-- is worked out once for all of a key and model.
+local touched = {}
+local function touched_by(ticket)
+  local alike = ticket.owner .. ' ' .. ticket.masks
+  local list = touched[alike]
+  if list then return list end
+  list = {}
+  local key, model = string.match(ticket.owner, '^(%S+) (%S+)$')
+  local kind = 0
+  for text in string.gmatch(ticket.masks, '%S+') do
+    kind = kind + 1
+    local mask = tonumber(text)
+    if mask > 0 then
+      local periods = {}
+      for period = 1, 5 do
+        if has(mask, 4 * 2 ^ period) then periods[#periods + 1] = period end
+      end
+      list[#list + 1] = {
+        account = account(scope_name(kind, key, model)), periods = periods,
+        slot = has(mask, SLOT), requests = has(mask, REQUESTS), tokens = has(mask, TOKENS),
+      }
+    end
   end
+  touched[alike] = list
+  return list
 end
 
 local function move_slots_of(ticket, by)
-  each_scope(ticket, function(one, mask)
-    if has(mask, SLOT) then move_slots(one, by) end
-  end)
+  for _, scope in ipairs(touched_by(ticket)) do
+    if scope.slot then move_slots(scope.account, by) end
+  end
 end
 
--- Sums to be added to the books, gathered so that a batch touches each hash once. Fields: c calls, e errors,
--- l lost (their holder died), i input, o output and h cached tokens, p images, g gpu ms, n nano-dollars, d ms.
+-- Sums to be added to the books, by day and owner, gathered so that a batch touches each hash once. Fields: c calls,
+-- e errors, l lost (their holder died), i input, o output and h cached tokens, p images, g gpu ms, n nano-dollars,
+-- d ms.
 local books = {}
 
-local function add_to(name, sums)
-  local book = books[name]
-  if not book then
-    book = {}
-    books[name] = book
-  end
-  for field, amount in pairs(sums) do
-    book[field] = (book[field] or 0) + amount
+local function add_to(sums, more)
+  for field, amount in pairs(more) do
+    sums[field] = (sums[field] or 0) + amount
   end
 end
 
-local function book(key, model, at, sums)
-  local year, month, day = civil(at)
-  local of_month = string.format('%04d-%02d', year, month)
-  local of_day = string.format('%s-%02d', of_month, day)
-  add_to(of_day .. ':' .. key .. ':' .. model, sums)
-  add_to(of_month .. ':' .. key .. ':' .. model, sums)
-  add_to(of_day .. ':*:*', sums)
+local function book(owner, at, sums)
+  local day = math.floor(at / 86400000)
+  local owners = books[day]
+  if not owners then
+    owners = {}
+    books[day] = owners
+  end
+  local book_of_owner = owners[owner]
+  if not book_of_owner then
+    book_of_owner = {}
+    owners[owner] = book_of_owner
+  end
+  add_to(book_of_owner, sums)
+end
+
+-- Returns whether there was nothing yet.
+local function add_to_usage(name, sums, kept_s)
+  local hash = root .. ':usage:' .. name
+  local is_new = redis.call('EXISTS', hash) == 0
+  for field, amount in pairs(sums) do
+    if amount ~= 0 then redis.call('HINCRBY', hash, field, string.format('%.0f', amount)) end
+  end
+  if is_new then redis.call('EXPIRE', hash, kept_s) end
+  return is_new
 end
 
 local function keep_books()
-  for name, sums in pairs(books) do
-    local hash = root .. ':usage:' .. name
-    local is_new = redis.call('EXISTS', hash) == 0
-    for field, amount in pairs(sums) do
-      if amount ~= 0 then redis.call('HINCRBY', hash, field, string.format('%.0f', amount)) end
-    end
-    if is_new then
-      local of_day, pair = string.match(name, '^%d+%-%d+(%-?%d*):(.*)$')
-      local is_total = pair == '*:*'
-      redis.call('EXPIRE', hash, (of_day == '' or is_total) and YEAR_KEPT_S or DAY_KEPT_S)
-      if of_day == '' then
-        local index = root .. ':usage-index:' .. string.sub(name, 1, 7)
-        redis.call('SADD', index, (string.gsub(pair, ':', ' ', 1)))
+  for day, owners in pairs(books) do
+    local year, month, day_of_month = civil(day * 86400000)
+    local of_month = string.format('%04d-%02d', year, month)
+    local of_day = string.format('%s-%02d', of_month, day_of_month)
+    local total = {}
+    for owner, sums in pairs(owners) do
+      local pair = string.gsub(owner, ' ', ':', 1)
+      add_to_usage(of_day .. ':' .. pair, sums, DAY_KEPT_S)
+      if add_to_usage(of_month .. ':' .. pair, sums, YEAR_KEPT_S) then
+        local index = root .. ':usage-index:' .. of_month
+        redis.call('SADD', index, owner)
         redis.call('EXPIRE', index, YEAR_KEPT_S)
       end
+      add_to(total, sums)
     end
+    add_to_usage(of_day .. ':*:*', total, YEAR_KEPT_S)
   end
 end
 
@@ -263,7 +295,7 @@ local function expire(count_max)
       expired = expired + 1
       move_slots_of(ticket, -1)
       if ticket.state == 'o' then
-        book(ticket.key, ticket.model, ticket.at, {
+        book(ticket.owner, ticket.at, {
           c = 1, l = 1, i = ticket.input, o = ticket.output, p = ticket.images, g = ticket.gpu, n = ticket.cost,
         })
       end

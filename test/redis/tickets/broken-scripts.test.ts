@@ -52,13 +52,13 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'settle books twice what was lost',
-    right: 'if was_booked then',
+    right: "if ticket.state ~= 'o' then",
     wrong: 'if false then',
   },
   {
     name: 'settle frees the slot of a ticket that has run out',
-    right: "if has(mask, SLOT) and ticket.state ~= 'x' then",
-    wrong: 'if has(mask, SLOT) then',
+    right: "if scope.slot and ticket.state ~= 'x' then",
+    wrong: 'if scope.slot then',
   },
   {
     name: 'settle applies a batch again',
