@@ -34,8 +34,11 @@ const TRIES_MAX = 4;
 /** 429, 503: may this call of a model run now? */
 export function admitInference(parts: AdmitParts): Step {
   return (request, reply, next) => {
-    const { model, estimate } = request.inference as Inference & { model: Model };
+    const inference = request.inference as Inference & { model: Model };
+    const { model, body, endpoint } = inference;
     const { name, prices } = model;
+    const estimate =
+      inference.estimate ?? parts.estimator.estimate(name, body.value, body.bytes.length, endpoint.path);
     const isAllowed = (principal: Principal) => checkAllowed(principal, model);
     admitCall(parts, request, reply, { model: name, prices, estimate }, isAllowed, next);
   };

@@ -34,10 +34,10 @@ export function checkContextLength({ estimator, router, tokenCounter, responder 
   return (request, reply, next) => {
     const inference = request.inference as Inference & { model: Model };
     const { model, endpoint, body } = inference;
-    const estimate = estimator.estimate(model.name, body.value, body.bytes.length, endpoint.path);
-    inference.estimate = estimate;
     const { contextLength } = model;
     if (contextLength === undefined) return next();
+    const estimate = estimator.estimate(model.name, body.value, body.bytes.length, endpoint.path);
+    inference.estimate = estimate;
     const roomTokens = endpoint.streams === 'never' ? contextLength : contextLength - 1;
     // Of several texts too: all together are more than the longest.
     const bounds = estimator.promptBounds(model.name, estimate);

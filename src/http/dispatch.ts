@@ -34,7 +34,11 @@ export function dispatch(
   const { endpoint, body, model: wanted } = request.inference as Inference & { model: Model };
   const model = servingModel(router, request, wanted);
   const { pool } = model;
-  const affinity = affinityHash(endpoint.path, body.value, request.headers, pool.sessionHeaders);
+  // One server is the warmest there is.
+  const affinity =
+    pool.members.length > 1 && pool.choice === 'affinity'
+      ? affinityHash(endpoint.path, body.value, request.headers, pool.sessionHeaders)
+      : undefined;
   const send = (member: Member) => {
     const route = new CallRoute(router, model, affinity, member, targetOf);
     const limits = model.timeouts;

@@ -86,9 +86,7 @@ export class Router {
     const free = places.filter(({ upstream }) => upstream.hasPlace());
     if (free.length === 0) return 'full';
     const chosen =
-      affinity === undefined || pool.choice === 'least_load'
-        ? chooseOfTwo(free, random)
-        : chooseByAffinity(free, affinity, usualBound);
+      affinity === undefined ? chooseOfTwo(free, random) : chooseByAffinity(free, affinity, usualBound);
     return chosen ?? 'none';
   }
 

@@ -41,8 +41,8 @@ test('with real use of 0.1 to 3 times the estimate, nobody is admitted on debt, 
   t.diagnostic(`${admissions} admissions; ${debts} times in debt, at most by ${deepest.toFixed(0)} tokens`);
   assert.ok(debts > 5, 'there was hardly any debt');
   assert.ok(
-    deepest > 0.9 * BURST && deepest <= BURST + 1,
-    `debt reaches its bound in the bucket and no more: ${deepest}`,
+    deepest > 0.5 * BURST && deepest <= BURST + 1,
+    `debt goes deep, and never beyond its bound: ${deepest}`,
   );
   assert.deepEqual(overdrafts(trace.events, `key:${key.id}`, { perMinute: RATE, burst: BURST }), []);
   const books = await cluster.books.books(key.tenant);

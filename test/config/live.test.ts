@@ -70,6 +70,7 @@ test('every section that is not taken over is told when it differs', () => {
     defaults: { key: { limits: { max_concurrent: 1 } } },
     admission: { lease_seconds: 20 },
     usage: { calls_kept: 0 },
+    waiting: { calls_max: 1 },
     routes: [],
     cors: { origins: ['*'] },
     drain: { limit_seconds: 1 },
