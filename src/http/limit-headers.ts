@@ -21,33 +21,40 @@ export const limitHeaderNames: readonly string[] = [
  * (draft-ietf-httpapi-ratelimit-headers; q is the burst and w the seconds in which it comes back), and the quotas.
  */
 export function pushLimitHeaders(list: string[], { requests, tokens, quotas }: Standing): void {
-  const policies: string[] = [];
-  const states: string[] = [];
-  for (const [name, bucket] of [
-    ['requests', requests],
-    ['tokens', tokens],
-  ] as const) {
-    if (!bucket) continue;
-    list.push(
-      `x-ratelimit-limit-${name}`,
-      String(bucket.perMinute),
-      `x-ratelimit-remaining-${name}`,
-      String(bucket.remaining),
-      `x-ratelimit-reset-${name}`,
-      goDuration(bucket.fullInMs),
-    );
-    policies.push(policyOf(name, bucket));
-    states.push(`"${name}";r=${bucket.remaining};t=${Math.ceil(bucket.fullInMs / 1_000)}`);
+  if (requests) pushBucket(list, 'requests', requests);
+  if (tokens) pushBucket(list, 'tokens', tokens);
+  if (requests && tokens) {
+    const policy = `${policyOf('requests', requests)}, ${policyOf('tokens', tokens)}`;
+    list.push('ratelimit-policy', policy);
+    list.push('ratelimit', `${stateOf('requests', requests)}, ${stateOf('tokens', tokens)}`);
+  } else if (requests) {
+    list.push('ratelimit-policy', policyOf('requests', requests), 'ratelimit', stateOf('requests', requests));
+  } else if (tokens) {
+    list.push('ratelimit-policy', policyOf('tokens', tokens), 'ratelimit', stateOf('tokens', tokens));
   }
-  if (policies.length > 0) list.push('ratelimit-policy', policies.join(', '), 'ratelimit', states.join(', '));
   pushQuota(list, 'requests', quotas.requests, String);
   pushQuota(list, 'tokens', quotas.tokens, String);
   pushQuota(list, 'images', quotas.images, String);
   pushQuota(list, 'cost-usd', quotas.costNano, (nano) => String(usdFromNano(nano)));
 }
 
+function pushBucket(list: string[], name: string, bucket: BucketStanding): void {
+  list.push(
+    `x-ratelimit-limit-${name}`,
+    String(bucket.perMinute),
+    `x-ratelimit-remaining-${name}`,
+    String(bucket.remaining),
+    `x-ratelimit-reset-${name}`,
+    goDuration(bucket.fullInMs),
+  );
+}
+
 function policyOf(name: string, { burst, perMinute }: BucketStanding): string {
   return `"${name}";q=${burst};w=${Math.ceil((burst / perMinute) * 60)};qu="${name}"`;
+}
+
+function stateOf(name: string, { remaining, fullInMs }: BucketStanding): string {
+  return `"${name}";r=${remaining};t=${Math.ceil(fullInMs / 1_000)}`;
 }
 
 function pushQuota(

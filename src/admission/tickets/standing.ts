@@ -1,6 +1,6 @@
 /** What a caller is told of its limits. Pure. */
 import type { BucketStanding, QuotaStanding, Standing } from '../../core/standing.ts';
-import type { Bucket, ScopeState, ScopesOfCall } from '../../redis/ticket-table.ts';
+import type { Amounts, Bucket, ScopeQuota, ScopeState, ScopesOfCall } from '../../redis/ticket-table.ts';
 
 const IMAGES = 2;
 const COST = 4;
@@ -11,7 +11,7 @@ export function standingOf(
 ): Standing | undefined {
   let requests: BucketStanding | undefined;
   let tokens: BucketStanding | undefined;
-  const quotas: (QuotaStanding | undefined)[] = [];
+  const quotas: (QuotaStanding | undefined)[] = [undefined, undefined, undefined, undefined, undefined];
   let isLimited = false;
   for (const scope of scopes) {
     const state = scope && states.get(scope.name);
@@ -19,12 +19,8 @@ export function standingOf(
     isLimited = true;
     requests = tighter(requests, scope.requests, state.requestsLeft, state.requestsFullInMs);
     tokens = tighter(tokens, scope.tokens, state.tokensLeft, state.tokensFullInMs);
-    for (const [index, { max }] of scope.quotas.entries()) {
-      for (const [dimension, limit] of max.entries()) {
-        if (limit === undefined) continue;
-        const remaining = Math.max(0, limit - (state.used[index]?.[dimension] ?? 0));
-        if (remaining < (quotas[dimension]?.remaining ?? Infinity)) quotas[dimension] = { limit, remaining };
-      }
+    for (let index = 0; index < scope.quotas.length; index += 1) {
+      keepTightest(quotas, (scope.quotas[index] as ScopeQuota).max, state.used[index] as Amounts);
     }
   }
   if (!isLimited) return undefined;
@@ -33,6 +29,17 @@ export function standingOf(
     tokens,
     quotas: { requests: quotas[0], tokens: quotas[1], images: quotas[IMAGES], costNano: quotas[COST] },
   };
+}
+
+/** Plain loops: this runs for every call, and iterators are what it would mostly make. */
+function keepTightest(quotas: (QuotaStanding | undefined)[], max: ScopeQuota['max'], used: Amounts): void {
+  for (let dimension = 0; dimension < max.length; dimension += 1) {
+    const limit = max[dimension];
+    if (limit === undefined) continue;
+    const remaining = Math.max(0, limit - (used[dimension] ?? 0));
+    const known = quotas[dimension];
+    if (!known || remaining < known.remaining) quotas[dimension] = { limit, remaining };
+  }
 }
 
 function tighter(
