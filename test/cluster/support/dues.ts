@@ -3,6 +3,8 @@ import type { Due } from './checker.ts';
 import type { CallRecord } from './history.ts';
 
 /** A prompt that nobody has counted is charged as it was estimated. */
+/** Before anything is learned of a model's answers; later it is less. */
+const RESERVED_MAX = 256;
 const ESTIMATE_MAX = 400;
 const NOTHING = [0, 0] as const;
 const notBooked: Due = { lines: [0, 0], statuses: [], input: NOTHING, output: NOTHING };
@@ -27,7 +29,8 @@ const dues: Readonly<Record<string, (call: CallRecord) => Due>> = {
   timed_out: failed,
   half_stream: (call) => ({ ...uncounted(call), lines: [1, 1], statuses: [200] }),
   left_in_stream: (call) => ({ ...uncounted(call), lines: [1, 1], statuses: [499] }),
-  left_before: (call) => ({ ...uncounted(call), statuses: [499] }),
+  // By the time that it ran and the model's learned pace, at most what was reserved.
+  left_before: (call) => ({ ...uncounted(call), output: [0, RESERVED_MAX], statuses: [499] }),
 };
 
 export function dueOf(call: CallRecord): Due {
