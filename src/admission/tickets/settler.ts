@@ -13,6 +13,8 @@ const BATCH_MAX = 64;
 const RETRY_MS = 200;
 /** Some hundred bytes each. */
 const BACKLOG_MAX = 100_000;
+/** Tenants, before those that have nothing to settle are forgotten. */
+const LANES_MAX = 10_000;
 
 interface SettlerParts {
   readonly table: TicketTable;
@@ -68,13 +70,22 @@ export class Settler {
     return this.#backlog;
   }
 
+  /**
+   * A lane stays when it is empty. Taken out and put in again with every call, the Map's tables would follow each
+   * other fast, and the collector would carry all that hangs on them into the old generation.
+   */
   #laneOf(tenant: string): Lane {
     let lane = this.#lanes.get(tenant);
     if (!lane) {
+      if (this.#lanes.size >= LANES_MAX) this.#forgetIdle();
       lane = { tenant, waiting: [], sending: false };
       this.#lanes.set(tenant, lane);
     }
     return lane;
+  }
+
+  #forgetIdle(): void {
+    for (const [tenant, { sending }] of this.#lanes) if (!sending) this.#lanes.delete(tenant);
   }
 
   async #run(lane: Lane): Promise<void> {
@@ -85,7 +96,6 @@ export class Settler {
       this.#backlog -= closings.length;
     }
     lane.sending = false;
-    this.#lanes.delete(lane.tenant);
   }
 
   async #untilConfirmed(tenant: string, number: number, closings: readonly TicketClosing[]): Promise<void> {
