@@ -52,6 +52,8 @@ interface Ending {
   count: number;
 }
 
+const ESTIMATES_SAMPLED = 16;
+
 interface TokenSums {
   input: number;
   output: number;
@@ -135,10 +137,10 @@ export class Metrics {
     [],
   );
   /** Are reservations right? */
-  #estimatesSeen = 0;
+  readonly #estimatesSeen = { input: 0, output: 0 };
   readonly #estimateErrors = this.#histogram(
     'sluice_estimate_ratio',
-    'Tokens as the GPU server counted them, divided by the estimate; of every seventeenth.',
+    'Tokens as the GPU server counted them, divided by the estimate; of every sixteenth call.',
     ['model', 'kind'],
     [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10],
   );
@@ -223,10 +225,11 @@ export class Metrics {
     this.#settlementsDropped.inc(count);
   }
 
-  /** Comes twice with every call; one of seventeen tells as much of how they are spread. */
-  estimateErred(model: string, kind: string, ratio: number): void {
-    this.#estimatesSeen += 1;
-    if (this.#estimatesSeen % 17 === 1) this.#estimateErrors.observe({ model, kind }, ratio);
+  /** Comes with every call; one of sixteen tells as much of how they are spread. */
+  estimateErred(model: string, kind: 'input' | 'output', ratio: number): void {
+    const seen = this.#estimatesSeen[kind];
+    this.#estimatesSeen[kind] = seen + 1;
+    if (seen % ESTIMATES_SAMPLED === 0) this.#estimateErrors.observe({ model, kind }, ratio);
   }
 
   redisAsked(kind: string, seconds: number, outcome: string): void {
