@@ -3,6 +3,7 @@
  * command touches a bounded number of members or fields; all keys of a tenant lie in one slot.
  */
 import { type QuotaPeriod, quotaPeriods } from '../core/limits.ts';
+import { periodAt } from '../core/periods.ts';
 import type { Answer, RedisClient, RedisConnection } from './connection.ts';
 import { type KeptCall, readKeptCall } from './kept-call.ts';
 import type { Amounts } from './ticket-table.ts';
@@ -119,23 +120,6 @@ export function usageTable({ ask, keys }: RedisConnection): UsageTable {
   };
 }
 
-/** When the period in which a moment lies is over, in milliseconds; undefined: never. */
-export function periodEndMs(period: QuotaPeriod, ms: number): number | undefined {
-  if (period === 'total') return undefined;
-  const date = new Date(ms);
-  if (period === 'month') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1);
-  const lengthMs = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }[period];
-  return (Math.floor(ms / lengthMs) + 1) * lengthMs;
-}
-
-/** As `period_at` of the scripts has it. */
-function periodNumber(period: QuotaPeriod, ms: number): number {
-  if (period === 'total') return 0;
-  const date = new Date(ms);
-  if (period === 'month') return date.getUTCFullYear() * 12 + date.getUTCMonth() + 1;
-  return Math.floor(ms / { minute: 60_000, hour: 3_600_000, day: 86_400_000 }[period]);
-}
-
 function readUsed(fields: readonly (string | null)[], nowMs: number): Map<QuotaPeriod, Amounts> {
   const used = new Map<QuotaPeriod, Amounts>();
   for (const [index, period] of quotaPeriods.entries()) {
@@ -143,7 +127,7 @@ function readUsed(fields: readonly (string | null)[], nowMs: number): Map<QuotaP
     if (numbers === undefined) continue;
     const [number = 0, requests = 0, tokens = 0, images = 0, gpuMs = 0, costNano = 0] = numbers;
     // A later period than this one is that of a clock which was ahead: it is not over.
-    if (number >= periodNumber(period, nowMs)) used.set(period, [requests, tokens, images, gpuMs, costNano]);
+    if (number >= periodAt(period, nowMs)) used.set(period, [requests, tokens, images, gpuMs, costNano]);
   }
   return used;
 }

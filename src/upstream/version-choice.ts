@@ -6,6 +6,8 @@
  * the keys that come to that version or leave it, which intervals on a line would not do.
  */
 
+import { HASH_START, hashText, mixBits } from './choice/text-hash.ts';
+
 export interface Weighted {
   readonly weight: number;
   /** Hash of its name. */
@@ -14,20 +16,9 @@ export interface Weighted {
 
 const RANGE = 0x1_0000_0000;
 
-/** FNV-1a over the characters, then the end of MurmurHash3, so that names which differ little spread. 32 bits. */
+/** Of a name: 32 bits, spread so that names which differ little lie far apart. */
 export function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  }
-  return mixed(hash);
-}
-
-function mixed(value: number): number {
-  let hash = value ^ (value >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return mixBits(hashText(HASH_START, text, text.length));
 }
 
 /** Undefined only where no version has a weight. */
@@ -38,7 +29,7 @@ export function byHash<Version extends Weighted>(
   let chosen: Version | undefined;
   let best = 0;
   for (const version of versions) {
-    const uniform = (mixed(stickyHash ^ version.hash) + 0.5) / RANGE;
+    const uniform = (mixBits(stickyHash ^ version.hash) + 0.5) / RANGE;
     const score = version.weight / -Math.log(uniform);
     if (score <= best) continue;
     chosen = version;

@@ -9,10 +9,11 @@ import {
   quotaPeriods,
 } from '../../core/limits.ts';
 import { nanoFromUsd, usdFromNano } from '../../core/money.ts';
+import { periodEndMs } from '../../core/periods.ts';
 import type { Principal } from '../../core/principal.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { Amounts } from '../../redis/ticket-table.ts';
-import { periodEndMs, type UsageSpot, type UsageSums, type UsageTable } from '../../redis/usage-table.ts';
+import type { UsageSpot, UsageSums, UsageTable } from '../../redis/usage-table.ts';
 import { added, figuresOf, isNothing, nothingUsed, type UsageFigures } from './figures.ts';
 import { dayAfter, dayOf, monthOf } from './spans.ts';
 
