@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defineScripts } from '../../src/redis/scripts.ts';
+import { until } from '../support/gateway.ts';
 import type { ChaosProxy } from './chaos-proxy.ts';
 import { seededRandom } from './seeded-random.ts';
 import { keys } from './support/books.ts';
@@ -11,6 +12,7 @@ import { dueOf } from './support/dues.ts';
 import { type GatewayCluster, isLong, startCluster, type TenantKey } from './support/gateways.ts';
 import { traceTickets } from './support/trace.ts';
 
+const REPLICAS = 3;
 const COMMAND_TIMEOUT_MS = 100;
 const OUTSTANDING_MS_MAX = 30_000;
 const limits = { requests_per_minute: 1_000_000, tokens_per_minute: 100_000_000, max_concurrent: 300 };
@@ -19,7 +21,7 @@ const quotas = [{ period: 'total', tokens: 1_000_000_000, requests: 1_000_000_00
 let cluster: GatewayCluster;
 test.before(async () => {
   cluster = await startCluster({
-    replicas: 3,
+    replicas: REPLICAS,
     withProxies: true,
     config: {
       redis: { command_timeout_ms: COMMAND_TIMEOUT_MS },
@@ -65,6 +67,8 @@ const storms: Readonly<Record<string, Storm>> = {
 
 for (const [index, [name, storm]] of Object.entries(storms).entries()) {
   test(`${name} leave nothing outstanding, and each call is charged once`, async (t) => {
+    // Of the storm before a replica may not have recovered, and it would not know the new key.
+    await until(async () => (await cluster.metric('sluice_redis_up')) === REPLICAS, 'Redis on every replica');
     const key = await cluster.createKey(`storm-${index}`, { limits, quotas });
     const caller = new Caller(cluster, `storm-${index}`);
     t.after(() => caller.close());

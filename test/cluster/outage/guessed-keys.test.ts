@@ -10,6 +10,8 @@ import { inLanes } from '../support/caller.ts';
 import { bounded, isLong, openGround, TENANT } from './support/ground.ts';
 import { servedThroughout } from './support/judge.ts';
 
+/** Far below the number of keys. */
+const REREADS_MAX = 10;
 const REPLICAS = 2;
 const LANES = 16;
 const PER_SECOND = 50;
@@ -103,7 +105,12 @@ test(
     );
     assert.deepEqual([...ofMalformed], [[401, MALFORMED]]);
     assert.equal(lookups.digests.length, 0);
-    assert.deepEqual(lookups.others, [], 'nor was anything else asked about keys');
+    // A replica that was too busy to hear Redis for a moment reads the forms of keys anew when it is back.
+    assert.ok(
+      lookups.others.every((key) => key.endsWith(':forms')),
+      `${lookups.others}`,
+    );
+    assert.ok(lookups.others.length <= REREADS_MAX, `${lookups.others.length} readings of the forms`);
 
     const ofUnknown = await flood(UNKNOWN, () => newSecret(newKeyId()));
     await end();

@@ -1,6 +1,7 @@
 /** What must hold of a run with an outage in it. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { newKeyId, newSecret } from '../../../../src/admission/keys/key-format.ts';
 import type { TestGateway } from '../../../support/gateway.ts';
 import { until } from '../../../support/gateway.ts';
 import { RedisBooks } from '../../support/books.ts';
@@ -11,6 +12,7 @@ import { type Call, pause, slowestMs, summaryOf } from './load.ts';
 const REQUEST_MS = 1_000;
 const SETTLED_MS = 30_000;
 const READY_EVERY_MS = 100;
+const ASKED_AGAIN_MS = 500;
 
 /** A key that a replica knows gets an answer in time, and never a 5xx. */
 export function servedThroughout(t: TestContext, calls: readonly Call[]): void {
@@ -141,5 +143,19 @@ export async function untilLimitsAreGlobal({ metrics }: Ground, limitMs: number)
   const before = await decided();
   const grows = async () => (await decided()).every((count, replica) => count > (before[replica] ?? 0));
   await until(grows, 'Redis to decide on every replica', TOLERANCE * limitMs);
+  return performance.now() - beganMs;
+}
+
+/** Milliseconds until every replica says of a key that nobody has that it does not exist. */
+export async function untilUnknownIsRefused({ load }: Ground, limitMs: number): Promise<number> {
+  const beganMs = performance.now();
+  const isRefused = async () => {
+    const calls = await load.everywhere({ name: 'after', key: newSecret(newKeyId()) });
+    if (calls.every(({ status }) => status === 401)) return true;
+    // An address may have only so many unknown keys looked up in a minute.
+    await pause(ASKED_AGAIN_MS);
+    return false;
+  };
+  await until(isRefused, 'an unknown key to be unknown', TOLERANCE * limitMs);
   return performance.now() - beganMs;
 }
