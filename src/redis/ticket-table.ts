@@ -42,6 +42,11 @@ export interface TicketRequest {
   readonly scopes: ScopesOfCall;
   readonly parts: TicketParts;
   readonly charge: Charge;
+  /**
+   * A ticket of the same key and model whose place it takes: what that one holds is not asked for again, and its
+   * charge counts instead of this one. Nothing of that where it is not there any more.
+   */
+  readonly replaces?: string | undefined;
 }
 
 /** 0: admitted. Else kind of scope (1–4) × 100 + 1 requests, 2 tokens, 3 slots, or 10 × period + dimension. */
@@ -184,7 +189,7 @@ function admitArguments(
     list.push(request.ticket, owners.get(ownerOf(request))?.number ?? 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
     list.push(bounded(charge.inputTokens), bounded(charge.outputTokens), bounded(charge.images));
-    list.push(bounded(charge.gpuMs), bounded(charge.costNano));
+    list.push(bounded(charge.gpuMs), bounded(charge.costNano), request.replaces ?? '');
   }
   return list;
 }

@@ -19,6 +19,11 @@
 -- finds that its lease has run out. A ticket that is there already gets its first verdict again, because a reply
 -- may be lost after the script has run.
 --
+-- Why a ticket may take the place of another. A job reserves its quota at the door and needs rate and slot when it
+-- runs, hours later; and when its worker dies, the next attempt goes on with what the last one has taken. Whoever
+-- gave back first and asked again would lose to others in between. What the old ticket holds is not asked for, and
+-- not paid, a second time; it is gone when the new one is there, and stays as it was where the new one is refused.
+--
 -- Everything is read and decided before the first write: where Redis is out of memory the first write fails, and
 -- then nothing has been taken.
 --
@@ -30,7 +35,7 @@
 --         owners: count, and for each key, model, index of the scope of each kind (4 numbers, 0 = none)
 --         calls: count, and for each
 --           ticket, index of its owner, parts (bits: 1 slot, 2 rate, 4 quota), input tokens, output tokens, images,
---           gpu ms, nano-dollars
+--           gpu ms, nano-dollars, ticket whose place it takes ('' = none; its amounts count then, not these)
 --
 -- Returns { -1 } when the version is not the tenant's: the limits are stale; nothing was done. Else
 --   { now ms,
@@ -126,18 +131,19 @@ local function refusal_of(call)
   local reason, wait
   for _, place in ipairs(call.owner.places) do
     local kind, scope = place.kind, place.scope
-    if call.quota then
+    local wants = call.wants and call.wants[kind] or call
+    if wants.quota then
       local code, ms = refusing_quota(scope, call.amounts)
       if code then return kind * 100 + code, ms end
     end
     local code, ms = 1, 0
-    if call.rate and scope.requests then ms = missing_ms(scope.requests, 1) end
-    if call.rate and scope.tokens and call.amounts[2] > 0 then
+    if wants.requests and scope.requests then ms = missing_ms(scope.requests, 1) end
+    if wants.tokens and scope.tokens and call.amounts[2] > 0 then
       local token_ms = missing_ms(scope.tokens, math.min(call.amounts[2], scope.tokens.burst))
       if token_ms > ms then code, ms = 2, token_ms end
     end
     if ms > 0 and ms > (wait or -1) then reason, wait = kind * 100 + code, ms end
-    if not reason and call.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
+    if not reason and wants.slot and scope.slots_max and scope.account.slots >= scope.slots_max then
       reason, wait = kind * 100 + 3, -1
     end
   end
@@ -145,21 +151,21 @@ local function refusal_of(call)
 end
 
 -- What is taken in a scope, as bits.
-local function take_in(scope, call)
-  local mask, amounts = 0, call.amounts
-  if call.rate and scope.requests then
+local function take_in(scope, wants, amounts)
+  local mask = 0
+  if wants.requests and scope.requests then
     charge_bucket(scope.requests, 1)
     mask = mask + REQUESTS
   end
-  if call.rate and scope.tokens then
+  if wants.tokens and scope.tokens then
     charge_bucket(scope.tokens, amounts[2])
     mask = mask + TOKENS
   end
-  if call.slot and scope.slots_max then
+  if wants.slot and scope.slots_max then
     move_slots(scope.account, 1)
     mask = mask + SLOT
   end
-  if call.quota then
+  if wants.quota then
     for _, quota in ipairs(scope.quotas) do
       local used = quota.used
       for dimension = 1, 5 do used[dimension] = used[dimension] + amounts[dimension] end
@@ -172,11 +178,44 @@ end
 
 local function take(call)
   local masks = { 0, 0, 0, 0 }
-  for _, place in ipairs(call.owner.places) do masks[place.kind] = take_in(place.scope, call) end
+  for _, place in ipairs(call.owner.places) do masks[place.kind] = take_in(place.scope, call, call.amounts) end
   return string.format(
     'o %s %.0f %d %d %d %d %s %s %s %s %s',
     call.owner.name, now, masks[1], masks[2], masks[3], masks[4],
     ARGV[call.at + 4], ARGV[call.at + 5], ARGV[call.at + 6], ARGV[call.at + 7], ARGV[call.at + 8]
+  )
+end
+
+-- Has the call go on with what the ticket holds whose place it takes. Of one that ran out the slot is free again.
+local function inherit(call)
+  local before = read_ticket(redis.call('HGET', TICKETS, call.replaces))
+  if not before or before.state == 'c' or before.owner ~= call.owner.name then return end
+  call.before, call.held, call.wants = before, {}, {}
+  call.amounts = { 1, before.input + before.output, before.images, before.gpu, before.cost }
+  local kind = 0
+  for text in string.gmatch(before.masks, '%S+') do
+    kind = kind + 1
+    local mask = tonumber(text)
+    if before.state == 'x' and has(mask, SLOT) then mask = mask - SLOT end
+    call.held[kind] = mask
+    call.wants[kind] = {
+      slot = call.slot and not has(mask, SLOT), requests = call.requests and not has(mask, REQUESTS),
+      tokens = call.tokens and not has(mask, TOKENS), quota = call.quota and mask < 8,
+    }
+  end
+end
+
+-- The ticket that takes the place of the one before, as of that one's admission.
+local function take_over(call)
+  local masks, before = call.held, call.before
+  for _, place in ipairs(call.owner.places) do
+    local kind = place.kind
+    masks[kind] = masks[kind] + take_in(place.scope, call.wants[kind], call.amounts)
+  end
+  return string.format(
+    '%s %s %.0f %d %d %d %d %.0f %.0f %.0f %.0f %.0f', before.state == 'o' and 'o' or 'b',
+    before.owner, before.at, masks[1], masks[2], masks[3], masks[4],
+    before.input, before.output, before.images, before.gpu, before.cost
   )
 end
 
@@ -200,14 +239,15 @@ for index = 1, calls_count do
   local parts = tonumber(ARGV[at + 3])
   calls[index] = {
     id = ARGV[at + 1], owner = owners[tonumber(ARGV[at + 2])], at = at,
-    slot = has(parts, 1), rate = has(parts, 2), quota = has(parts, 4),
+    slot = has(parts, 1), requests = has(parts, 2), tokens = has(parts, 2), quota = has(parts, 4),
     amounts = {
       1, tonumber(ARGV[at + 4]) + tonumber(ARGV[at + 5]),
       tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]),
     },
+    replaces = ARGV[at + 9],
   }
   ids[index] = ARGV[at + 1]
-  at = at + 8
+  at = at + 9
 end
 
 -- Slots that look taken may be those of a replica that has died.
@@ -222,16 +262,22 @@ end
 free_slots_if_full()
 
 local reply = { now }
-local tickets, leases, taken = {}, {}, {}
+local tickets, leases, taken, replaced, gone = {}, {}, {}, {}, {}
 local lease_end = string.format('%.0f', now + lease_ms)
 local known = redis.call('HMGET', TICKETS, unpack(ids))
 for index, call in ipairs(calls) do
   local reason, wait
-  if not (known[index] or taken[call.id]) then
+  if not (known[index] or taken[call.id]) or gone[call.id] then
+    if call.replaces ~= '' and not gone[call.replaces] then inherit(call) end
     reason, wait = refusal_of(call)
     if not reason then
       taken[call.id] = true
-      tickets[#tickets + 1], tickets[#tickets + 2] = call.id, take(call)
+      gone[call.id] = nil
+      if call.before then
+        gone[call.replaces] = true
+        replaced[#replaced + 1] = call.replaces
+      end
+      tickets[#tickets + 1], tickets[#tickets + 2] = call.id, call.before and take_over(call) or take(call)
       leases[#leases + 1], leases[#leases + 2] = lease_end, call.id
     end
   end
@@ -255,6 +301,10 @@ for _, scope in ipairs(scopes) do
   end
 end
 
+if #replaced > 0 then
+  redis.call('HDEL', TICKETS, unpack(replaced))
+  redis.call('ZREM', LEASES, unpack(replaced))
+end
 if #tickets > 0 then
   redis.call('HSET', TICKETS, unpack(tickets))
   redis.call('ZADD', LEASES, unpack(leases))

@@ -12,7 +12,7 @@ interface Fault {
 const faults: readonly Fault[] = [
   {
     name: 'admit does not look at slots',
-    right: 'if not reason and call.slot and scope.slots_max and',
+    right: 'if not reason and wants.slot and scope.slots_max and',
     wrong: 'if false and',
   },
   {
@@ -27,8 +27,28 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'admit decides anew on a ticket that is there',
-    right: 'if not (known[index] or taken[call.id]) then',
+    right: 'if not (known[index] or taken[call.id]) or gone[call.id] then',
     wrong: 'if true then',
+  },
+  {
+    name: 'a ticket that takes the place of another pays its requests again',
+    right: 'requests = call.requests and not has(mask, REQUESTS),',
+    wrong: 'requests = call.requests,',
+  },
+  {
+    name: 'a ticket that takes the place of another keeps a slot that has run out',
+    right: "if before.state == 'x' and has(mask, SLOT) then mask = mask - SLOT end",
+    wrong: '',
+  },
+  {
+    name: 'a ticket that takes the place of another leaves it there',
+    right: "redis.call('HDEL', TICKETS, unpack(replaced))",
+    wrong: '',
+  },
+  {
+    name: 'a ticket that takes the place of another forgets that it was booked',
+    right: "before.state == 'o' and 'o' or 'b'",
+    wrong: "'o'",
   },
   {
     name: 'admit does not compare versions',

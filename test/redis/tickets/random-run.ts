@@ -85,9 +85,14 @@ class RandomRun {
     const calls = Array.from({ length: 1 + this.#dice.below(6) }, () =>
       this.#dice.chance(0.05) ? this.#callAgain() : this.#newCall(),
     );
+    if (this.#dice.chance(0.2)) calls.push(this.#successor());
     const { model } = this.sides;
     const isStale = this.#dice.chance(0.04);
-    const before = new Map(calls.map(({ ticket }) => [ticket, model.tickets.get(ticket)]));
+    const before = new Map(
+      calls.flatMap(({ ticket, replaces = ticket }) =>
+        [ticket, replaces].map((id) => [id, model.tickets.get(id)] as const),
+      ),
+    );
     const admitted = this.sides.admit(model.version - (isStale ? 1 : 0), calls);
     if (admitted === 'stale') return this.#count('stale');
     for (const { code } of admitted.verdicts) {
@@ -95,8 +100,26 @@ class RandomRun {
     }
     for (const call of new Map(calls.map((one) => [one.ticket, one])).values()) {
       const taken = model.tickets.get(call.ticket);
-      if (taken && taken !== before.get(call.ticket)) this.#admitted({ ...call, charge: taken.charge });
+      if (!taken || taken === before.get(call.ticket)) continue;
+      // A charge of its own, or that of the ticket before.
+      const { replaces = '' } = call;
+      if (taken.charge === before.get(replaces)?.charge) this.#replaced(replaces);
+      this.#admitted({ ...call, charge: taken.charge });
     }
+  }
+
+  #replaced(ticket: string): void {
+    this.#count('replaced');
+    this.#unclosed.delete(ticket);
+    const at = this.#open.findIndex((one) => one.ticket === ticket);
+    if (at >= 0) this.#gone = [...this.#gone, ...this.#open.splice(at, 1)].slice(-50);
+  }
+
+  /** Goes on with what another call has taken, if that is still there. */
+  #successor(): TicketRequest {
+    const list = this.#dice.chance(0.8) ? this.#open : this.#gone;
+    this.#calls += 1;
+    return randomCall(this.#dice, this.#limits, `t${this.#calls}`, list[this.#dice.below(list.length)]);
   }
 
   #admitted(call: TicketRequest): void {

@@ -66,9 +66,15 @@ function randomQuota(dice: Dice, period: number): ScopeQuota {
   return { period, max: most.map((max) => (dice.chance(0.35) ? max * scale : undefined)) };
 }
 
-export function randomCall(dice: Dice, limits: LimitsOfAll, ticket: string): TicketRequest {
-  const keyId = dice.pick(keyIds);
-  const model = dice.pick(models);
+/** @param before a ticket whose place it shall take */
+export function randomCall(
+  dice: Dice,
+  limits: LimitsOfAll,
+  ticket: string,
+  before?: TicketRequest,
+): TicketRequest {
+  const keyId = before?.keyId ?? dice.pick(keyIds);
+  const model = before?.model ?? dice.pick(models);
   const scopes: ScopesOfCall = [
     limits.get('tenant'),
     limits.get(`key:${keyId}`),
@@ -85,7 +91,8 @@ export function randomCall(dice: Dice, limits: LimitsOfAll, ticket: string): Tic
     gpuMs: dice.chance(0.5) ? 0 : dice.below(5_000),
     costNano: dice.chance(0.5) ? 0 : dice.below(1_000_000),
   };
-  return { ticket, keyId, model, scopes, parts: dice.chance(0.7) ? all : some, charge };
+  const parts = dice.chance(0.7) ? all : some;
+  return { ticket, keyId, model, scopes, parts, charge, replaces: before?.ticket };
 }
 
 /** Undefined: void. Else 0.1 to 3 times what was reserved. */

@@ -20,9 +20,18 @@ export interface Account {
 /** Less than that is not waited for: the clock has whole milliseconds. */
 const ROUNDING_MS = 0.25;
 
+/** What a call asks for in one scope. */
+export interface Wants {
+  readonly slot: boolean;
+  readonly requests: boolean;
+  readonly tokens: boolean;
+  readonly quota: boolean;
+}
+
 /** A spent quota comes before all else; of the rest what takes longest; a slot only where nothing else refuses. */
 export function refusalOf(
-  { scopes, parts, charge }: TicketRequest,
+  { scopes, charge }: Pick<TicketRequest, 'scopes' | 'charge'>,
+  wantsIn: (scope: string) => Wants,
   accountOf: (scope: string) => Account,
   now: number,
 ): TicketVerdict | undefined {
@@ -31,19 +40,20 @@ export function refusalOf(
   for (const [index, scope] of scopes.entries()) {
     if (!scope) continue;
     const kind = 100 * (index + 1);
-    const quota = parts.quota ? spentQuota(scope, accountOf(scope.name), charge, now) : undefined;
+    const wants = wantsIn(scope.name);
+    const quota = wants.quota ? spentQuota(scope, accountOf(scope.name), charge, now) : undefined;
     if (quota) return { code: kind + quota.code, waitMs: quota.waitMs };
     const account = accountOf(scope.name);
     const calls = adopted(account.requests, scope.requests, now);
     const words = adopted(account.tokens, scope.tokens, now);
     const waits = [
-      calls && parts.rate ? missingMs(calls, 1, now) : 0,
-      words && parts.rate && tokens > 0 ? missingMs(words, Math.min(tokens, words.burst), now) : 0,
+      calls && wants.requests ? missingMs(calls, 1, now) : 0,
+      words && wants.tokens && tokens > 0 ? missingMs(words, Math.min(tokens, words.burst), now) : 0,
     ] as const;
     const code = waits[1] > waits[0] ? 2 : 1;
     const waitMs = Math.max(...waits);
     if (waitMs > ROUNDING_MS && waitMs > (worst?.waitMs ?? -1)) worst = { code: kind + code, waitMs };
-    const isFull = parts.slot && scope.slots !== undefined && account.slots >= scope.slots;
+    const isFull = wants.slot && scope.slots !== undefined && account.slots >= scope.slots;
     if (!worst && isFull) worst = { code: kind + 3, waitMs: -1 };
   }
   return worst;

@@ -13,7 +13,7 @@ import type {
   TicketRequest,
   TicketVerdict,
 } from '../../../src/redis/ticket-table.ts';
-import { type Account, amountsOf, refusalOf, stateOf, use } from './reference-account.ts';
+import { type Account, amountsOf, refusalOf, stateOf, use, type Wants } from './reference-account.ts';
 import {
   addSums,
   adopted,
@@ -93,9 +93,12 @@ export class ReferenceModel {
     if ([...scopes.values()].some(isFull)) this.#expire(100);
     const verdicts = requests.map((request): TicketVerdict => {
       if (this.tickets.has(request.ticket)) return { code: 0, waitMs: 0 };
-      const refusal = refusalOf(request, (scope) => this.account(scope), now);
+      const before = this.#replacedBy(request);
+      const wantsIn = (scope: string) => wantsBeside(request, before, scope);
+      const charge = before?.charge ?? request.charge;
+      const refusal = refusalOf({ ...request, charge }, wantsIn, (scope) => this.account(scope), now);
       if (refusal) return { code: refusal.code, waitMs: Math.ceil(refusal.waitMs) };
-      this.#take(request, now, leaseMs);
+      this.#take({ ...request, charge }, before, now, leaseMs);
       return { code: 0, waitMs: 0 };
     });
     const states = new Map(
@@ -104,23 +107,34 @@ export class ReferenceModel {
     return { nowMs: now, verdicts, states };
   }
 
-  #take({ ticket, keyId, model, scopes, parts, charge }: TicketRequest, now: number, leaseMs: number): void {
+  #replacedBy({ replaces, keyId, model }: TicketRequest): ModelTicket | undefined {
+    const before = replaces === undefined ? undefined : this.tickets.get(replaces);
+    const isOurs = before && before.state !== 'closed' && before.keyId === keyId && before.model === model;
+    return isOurs ? before : undefined;
+  }
+
+  #take(request: TicketRequest, before: ModelTicket | undefined, now: number, leaseMs: number): void {
+    const { ticket, keyId, model, scopes, charge } = request;
     const taken = scopes.flatMap((scope): Taken[] => {
       if (!scope) return [];
+      const wants = wantsBeside(request, before, scope.name);
       const account = this.account(scope.name);
-      const requests = parts.rate ? adopted(account.requests, scope.requests, now) : undefined;
+      const requests = wants.requests ? adopted(account.requests, scope.requests, now) : undefined;
       if (requests) account.requests = charged(requests, 1, now);
-      const tokens = parts.rate ? adopted(account.tokens, scope.tokens, now) : undefined;
+      const tokens = wants.tokens ? adopted(account.tokens, scope.tokens, now) : undefined;
       if (tokens) account.tokens = charged(tokens, amountsOf(charge)[1], now);
-      const slot = parts.slot && scope.slots !== undefined;
+      const slot = wants.slot && scope.slots !== undefined;
       if (slot) account.slots += 1;
-      const quotas = parts.quota ? scope.quotas.map(({ period }) => period) : [];
+      const quotas = wants.quota ? scope.quotas.map(({ period }) => period) : [];
       for (const period of quotas) use(account, period, now, amountsOf(charge));
       return [{ scope: scope.name, slot, requests: !!requests, tokens: !!tokens, quotas }];
     });
     const untilMs = now + leaseMs;
-    const whose = { keyId, model, atMs: now, charge };
-    this.tickets.set(ticket, { state: 'open', isBookedLost: false, untilMs, ...whose, taken });
+    const whose = { keyId, model, atMs: before?.atMs ?? now, charge };
+    const isBookedLost = before?.isBookedLost ?? false;
+    if (request.replaces !== undefined && before) this.tickets.delete(request.replaces);
+    const all = joined(taken, before);
+    this.tickets.set(ticket, { state: 'open', isBookedLost, untilMs, ...whose, taken: all });
     this.clockMs = now;
   }
 
@@ -231,4 +245,36 @@ export class ReferenceModel {
     }
     return { expired: open.length, forgotten: due.length - open.length };
   }
+}
+
+/** What a ticket holds in a scope; of one that has run out, the slot is free. */
+function heldIn({ taken, state }: ModelTicket, scope: string): Taken | undefined {
+  const held = taken.find((one) => one.scope === scope);
+  return held && { ...held, slot: held.slot && state === 'open' };
+}
+
+/** What a call asks for that takes the place of another. */
+function wantsBeside({ parts }: TicketRequest, before: ModelTicket | undefined, scope: string): Wants {
+  const held = before && heldIn(before, scope);
+  return {
+    slot: parts.slot && !held?.slot,
+    requests: parts.rate && !held?.requests,
+    tokens: parts.rate && !held?.tokens,
+    quota: parts.quota && !held?.quotas.length,
+  };
+}
+
+function joined(taken: readonly Taken[], before: ModelTicket | undefined): Taken[] {
+  const scopes = new Set([...taken, ...(before?.taken ?? [])].map(({ scope }) => scope));
+  return [...scopes].map((scope) => {
+    const held = before && heldIn(before, scope);
+    const fresh = taken.find((one) => one.scope === scope);
+    return {
+      scope,
+      slot: !!held?.slot || !!fresh?.slot,
+      requests: !!held?.requests || !!fresh?.requests,
+      tokens: !!held?.tokens || !!fresh?.tokens,
+      quotas: [...(held?.quotas ?? []), ...(fresh?.quotas ?? [])],
+    };
+  });
 }
