@@ -1,7 +1,7 @@
 /** How a call is turned away at a limit. Pure. */
 import { type Refusal, refusal } from '../../core/errors.ts';
 import { type QuotaDimension, quotaDimensions, quotaPeriods } from '../../core/limits.ts';
-import type { Scope, ScopesOfCall, TicketVerdict } from '../../redis/ticket-table.ts';
+import type { Bucket, Scope, ScopesOfCall, TicketVerdict } from '../../redis/ticket-table.ts';
 
 /** Official clients sit out a wait up to this, and come back sooner when they are told a longer one. */
 const WAIT_MS_MAX = 60_000;
@@ -39,13 +39,23 @@ export function refusalOf(verdict: TicketVerdict, scopes: ScopesOfCall, neededTo
   if (what === TOKENS) {
     const needed = `This request needs about ${neededTokens}`;
     const message = `Rate limit reached for this ${owner}: ${scope.tokens.perMinute} tokens per minute. ${needed}.`;
-    return limited(message, 'tokens', verdict.waitMs, reason);
+    return limited(message, 'tokens', verdict.waitMs + reserveMs(scope.tokens, neededTokens), reason);
   }
   if (what === SLOTS) {
     const message = `Rate limit reached for this ${owner}: ${scope.slots} requests at the same time.`;
     return limited(message, 'requests', SLOT_WAIT_MS, reason);
   }
   return spent(owner, what, verdict.waitMs, reason);
+}
+
+/**
+ * When the call comes back it is estimated again, by another replica or by one that has learned meanwhile. So the wait
+ * is long enough for an estimate that is an eighth and two tokens higher.
+ */
+function reserveMs({ perMinute, burst }: Bucket, neededTokens: number): number {
+  if (perMinute === undefined || burst === undefined) return 0;
+  const reserve = Math.min(burst, neededTokens * 1.125 + 2) - Math.min(burst, neededTokens);
+  return (reserve / perMinute) * 60_000;
 }
 
 function limited(message: string, type: 'requests' | 'tokens', waitMs: number, reason: string): Refusal {
