@@ -27,21 +27,23 @@ export interface RenewableSubscription extends Subscription {
 export function subscribe(open: () => Redis, channel: string, subscriber: Subscriber): RenewableSubscription {
   let closed = false;
   let failures = 0;
-  let client: Redis | undefined;
+  /** Once for each connection: each telling adds a listener to its socket until that has closed. */
+  let giveUp = () => {};
   let reopening: NodeJS.Timeout | undefined;
 
   const begin = () => {
     const current = open();
-    const giveUp = () => current.disconnect();
+    const leave = once(() => current.disconnect());
+    giveUp = leave;
+
     const pinging = setInterval(() => {
-      if (current.status === 'ready') current.ping().catch(giveUp);
+      if (current.status === 'ready') current.ping().catch(leave);
     }, PING_EVERY_MS).unref();
-    client = current;
     current.on('ready', () => {
       current.subscribe(channel).then(() => {
         failures = 0;
         subscriber.subscribed();
-      }, giveUp);
+      }, leave);
     });
     current.on('message', (_channel: string, message: string) => subscriber.received(message));
     // The connection for commands reports the state of the same server.
@@ -56,11 +58,19 @@ export function subscribe(open: () => Redis, channel: string, subscriber: Subscr
   begin();
 
   return {
-    renew: () => client?.disconnect(),
+    renew: () => giveUp(),
     close() {
       closed = true;
       clearTimeout(reopening);
-      client?.disconnect();
+      giveUp();
     },
+  };
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
   };
 }
