@@ -43,10 +43,10 @@ export interface TicketRequest {
   readonly parts: TicketParts;
   readonly charge: Charge;
   /**
-   * A ticket of the same key and model whose place it takes: what that one holds is not asked for again, and its
-   * charge counts instead of this one. Nothing of that where it is not there any more.
+   * Goes on with what a ticket of this name holds, if there is one of this key and model: only the parts that it lacks
+   * are asked for, and its charge counts instead of this one. Without: a ticket that is there gets its first verdict.
    */
-  readonly replaces?: string | undefined;
+  readonly resumes?: boolean;
 }
 
 /** 0: admitted. Else kind of scope (1–4) × 100 + 1 requests, 2 tokens, 3 slots, or 10 × period + dimension. */
@@ -189,7 +189,7 @@ function admitArguments(
     list.push(request.ticket, owners.get(ownerOf(request))?.number ?? 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
     list.push(bounded(charge.inputTokens), bounded(charge.outputTokens), bounded(charge.images));
-    list.push(bounded(charge.gpuMs), bounded(charge.costNano), request.replaces ?? '');
+    list.push(bounded(charge.gpuMs), bounded(charge.costNano), request.resumes ? 1 : '');
   }
   return list;
 }

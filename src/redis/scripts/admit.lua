@@ -19,10 +19,10 @@
 -- finds that its lease has run out. A ticket that is there already gets its first verdict again, because a reply
 -- may be lost after the script has run.
 --
--- Why a ticket may take the place of another. A job reserves its quota at the door and needs rate and slot when it
--- runs, hours later; and when its worker dies, the next attempt goes on with what the last one has taken. Whoever
--- gave back first and asked again would lose to others in between. What the old ticket holds is not asked for, and
--- not paid, a second time; it is gone when the new one is there, and stays as it was where the new one is refused.
+-- Why a ticket may be resumed. A job reserves its quota at the door and needs rate and slot when it runs, hours later;
+-- and when its worker dies, the next attempt goes on with what the last one has taken. Whoever gave back first and
+-- asked again would lose to others in between. What the ticket holds is not asked for, and not paid, a second time;
+-- where the rest is refused it stays as it was.
 --
 -- Everything is read and decided before the first write: where Redis is out of memory the first write fails, and
 -- then nothing has been taken.
@@ -35,7 +35,7 @@
 --         owners: count, and for each key, model, index of the scope of each kind (4 numbers, 0 = none)
 --         calls: count, and for each
 --           ticket, index of its owner, parts (bits: 1 slot, 2 rate, 4 quota), input tokens, output tokens, images,
---           gpu ms, nano-dollars, ticket whose place it takes ('' = none; its amounts count then, not these)
+--           gpu ms, nano-dollars, 1 to resume the ticket if it is there (its amounts count then, not these)
 --
 -- Returns { -1 } when the version is not the tenant's: the limits are stale; nothing was done. Else
 --   { now ms,
@@ -186,10 +186,10 @@ local function take(call)
   )
 end
 
--- Has the call go on with what the ticket holds whose place it takes. Of one that ran out the slot is free again.
-local function inherit(call)
-  local before = read_ticket(redis.call('HGET', TICKETS, call.replaces))
-  if not before or before.state == 'c' or before.owner ~= call.owner.name then return end
+-- Has the call go on with what its ticket holds. Of one that ran out the slot is free again.
+local function resume(call, text)
+  local before = read_ticket(text)
+  if before.state == 'c' or before.owner ~= call.owner.name then return end
   call.before, call.held, call.wants = before, {}, {}
   call.amounts = { 1, before.input + before.output, before.images, before.gpu, before.cost }
   local kind = 0
@@ -205,8 +205,8 @@ local function inherit(call)
   end
 end
 
--- The ticket that takes the place of the one before, as of that one's admission.
-local function take_over(call)
+-- The ticket with what it takes more, as of its first admission.
+local function take_more(call)
   local masks, before = call.held, call.before
   for _, place in ipairs(call.owner.places) do
     local kind = place.kind
@@ -244,7 +244,7 @@ for index = 1, calls_count do
       1, tonumber(ARGV[at + 4]) + tonumber(ARGV[at + 5]),
       tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]),
     },
-    replaces = ARGV[at + 9],
+    resumes = ARGV[at + 9] == '1',
   }
   ids[index] = ARGV[at + 1]
   at = at + 9
@@ -262,22 +262,17 @@ end
 free_slots_if_full()
 
 local reply = { now }
-local tickets, leases, taken, replaced, gone = {}, {}, {}, {}, {}
+local tickets, leases, taken = {}, {}, {}
 local lease_end = string.format('%.0f', now + lease_ms)
 local known = redis.call('HMGET', TICKETS, unpack(ids))
 for index, call in ipairs(calls) do
   local reason, wait
-  if not (known[index] or taken[call.id]) or gone[call.id] then
-    if call.replaces ~= '' and not gone[call.replaces] then inherit(call) end
+  if call.resumes and known[index] and not taken[call.id] then resume(call, known[index]) end
+  if call.before or not (known[index] or taken[call.id]) then
     reason, wait = refusal_of(call)
     if not reason then
       taken[call.id] = true
-      gone[call.id] = nil
-      if call.before then
-        gone[call.replaces] = true
-        replaced[#replaced + 1] = call.replaces
-      end
-      tickets[#tickets + 1], tickets[#tickets + 2] = call.id, call.before and take_over(call) or take(call)
+      tickets[#tickets + 1], tickets[#tickets + 2] = call.id, call.before and take_more(call) or take(call)
       leases[#leases + 1], leases[#leases + 2] = lease_end, call.id
     end
   end
@@ -301,10 +296,6 @@ for _, scope in ipairs(scopes) do
   end
 end
 
-if #replaced > 0 then
-  redis.call('HDEL', TICKETS, unpack(replaced))
-  redis.call('ZREM', LEASES, unpack(replaced))
-end
 if #tickets > 0 then
   redis.call('HSET', TICKETS, unpack(tickets))
   redis.call('ZADD', LEASES, unpack(leases))

@@ -27,26 +27,26 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'admit decides anew on a ticket that is there',
-    right: 'if not (known[index] or taken[call.id]) or gone[call.id] then',
+    right: 'if call.before or not (known[index] or taken[call.id]) then',
     wrong: 'if true then',
   },
   {
-    name: 'a ticket that takes the place of another pays its requests again',
+    name: 'a ticket that is resumed pays its requests again',
     right: 'requests = call.requests and not has(mask, REQUESTS),',
     wrong: 'requests = call.requests,',
   },
   {
-    name: 'a ticket that takes the place of another keeps a slot that has run out',
+    name: 'a ticket that is resumed keeps a slot that has run out',
     right: "if before.state == 'x' and has(mask, SLOT) then mask = mask - SLOT end",
     wrong: '',
   },
   {
-    name: 'a ticket that takes the place of another leaves it there',
-    right: "redis.call('HDEL', TICKETS, unpack(replaced))",
-    wrong: '',
+    name: 'a ticket that is resumed is charged anew to the period of today',
+    right: 'before.owner, before.at, masks[1]',
+    wrong: 'before.owner, now, masks[1]',
   },
   {
-    name: 'a ticket that takes the place of another forgets that it was booked',
+    name: 'a ticket that is resumed forgets that it was booked',
     right: "before.state == 'o' and 'o' or 'b'",
     wrong: "'o'",
   },

@@ -85,14 +85,10 @@ class RandomRun {
     const calls = Array.from({ length: 1 + this.#dice.below(6) }, () =>
       this.#dice.chance(0.05) ? this.#callAgain() : this.#newCall(),
     );
-    if (this.#dice.chance(0.2)) calls.push(this.#successor());
+    if (this.#dice.chance(0.2)) calls.push(this.#resumed());
     const { model } = this.sides;
     const isStale = this.#dice.chance(0.04);
-    const before = new Map(
-      calls.flatMap(({ ticket, replaces = ticket }) =>
-        [ticket, replaces].map((id) => [id, model.tickets.get(id)] as const),
-      ),
-    );
+    const before = new Map(calls.map(({ ticket }) => [ticket, model.tickets.get(ticket)]));
     const admitted = this.sides.admit(model.version - (isStale ? 1 : 0), calls);
     if (admitted === 'stale') return this.#count('stale');
     for (const { code } of admitted.verdicts) {
@@ -101,25 +97,23 @@ class RandomRun {
     for (const call of new Map(calls.map((one) => [one.ticket, one])).values()) {
       const taken = model.tickets.get(call.ticket);
       if (!taken || taken === before.get(call.ticket)) continue;
-      // A charge of its own, or that of the ticket before.
-      const { replaces = '' } = call;
-      if (taken.charge === before.get(replaces)?.charge) this.#replaced(replaces);
+      if (taken.charge === before.get(call.ticket)?.charge) this.#resume(call.ticket);
       this.#admitted({ ...call, charge: taken.charge });
     }
   }
 
-  #replaced(ticket: string): void {
-    this.#count('replaced');
+  /** It is not another one, so nothing of it is lost. */
+  #resume(ticket: string): void {
+    this.#count('resumed');
     this.#unclosed.delete(ticket);
     const at = this.#open.findIndex((one) => one.ticket === ticket);
-    if (at >= 0) this.#gone = [...this.#gone, ...this.#open.splice(at, 1)].slice(-50);
+    if (at >= 0) this.#open.splice(at, 1);
   }
 
-  /** Goes on with what another call has taken, if that is still there. */
-  #successor(): TicketRequest {
+  #resumed(): TicketRequest {
     const list = this.#dice.chance(0.8) ? this.#open : this.#gone;
-    this.#calls += 1;
-    return randomCall(this.#dice, this.#limits, `t${this.#calls}`, list[this.#dice.below(list.length)]);
+    const before = list[this.#dice.below(list.length)] ?? this.#newCall();
+    return randomCall(this.#dice, this.#limits, before.ticket, before);
   }
 
   #admitted(call: TicketRequest): void {

@@ -66,7 +66,7 @@ function randomQuota(dice: Dice, period: number): ScopeQuota {
   return { period, max: most.map((max) => (dice.chance(0.35) ? max * scale : undefined)) };
 }
 
-/** @param before a ticket whose place it shall take */
+/** @param before of the same name, to be resumed */
 export function randomCall(
   dice: Dice,
   limits: LimitsOfAll,
@@ -92,7 +92,7 @@ export function randomCall(
     costNano: dice.chance(0.5) ? 0 : dice.below(1_000_000),
   };
   const parts = dice.chance(0.7) ? all : some;
-  return { ticket, keyId, model, scopes, parts, charge, replaces: before?.ticket };
+  return { ticket, keyId, model, scopes, parts, charge, resumes: before !== undefined };
 }
 
 /** Undefined: void. Else 0.1 to 3 times what was reserved. */

@@ -91,14 +91,16 @@ export class ReferenceModel {
     );
     const isFull = ({ name, slots }: Scope) => slots !== undefined && this.account(name).slots >= slots;
     if ([...scopes.values()].some(isFull)) this.#expire(100);
+    const taken = new Set<string>();
     const verdicts = requests.map((request): TicketVerdict => {
-      if (this.tickets.has(request.ticket)) return { code: 0, waitMs: 0 };
-      const before = this.#replacedBy(request);
+      const before = taken.has(request.ticket) ? undefined : this.#resumedBy(request);
+      if (this.tickets.has(request.ticket) && !before) return { code: 0, waitMs: 0 };
       const wantsIn = (scope: string) => wantsBeside(request, before, scope);
       const charge = before?.charge ?? request.charge;
       const refusal = refusalOf({ ...request, charge }, wantsIn, (scope) => this.account(scope), now);
       if (refusal) return { code: refusal.code, waitMs: Math.ceil(refusal.waitMs) };
       this.#take({ ...request, charge }, before, now, leaseMs);
+      taken.add(request.ticket);
       return { code: 0, waitMs: 0 };
     });
     const states = new Map(
@@ -107,8 +109,8 @@ export class ReferenceModel {
     return { nowMs: now, verdicts, states };
   }
 
-  #replacedBy({ replaces, keyId, model }: TicketRequest): ModelTicket | undefined {
-    const before = replaces === undefined ? undefined : this.tickets.get(replaces);
+  #resumedBy({ ticket, resumes, keyId, model }: TicketRequest): ModelTicket | undefined {
+    const before = resumes ? this.tickets.get(ticket) : undefined;
     const isOurs = before && before.state !== 'closed' && before.keyId === keyId && before.model === model;
     return isOurs ? before : undefined;
   }
@@ -132,7 +134,6 @@ export class ReferenceModel {
     const untilMs = now + leaseMs;
     const whose = { keyId, model, atMs: before?.atMs ?? now, charge };
     const isBookedLost = before?.isBookedLost ?? false;
-    if (request.replaces !== undefined && before) this.tickets.delete(request.replaces);
     const all = joined(taken, before);
     this.tickets.set(ticket, { state: 'open', isBookedLost, untilMs, ...whose, taken: all });
     this.clockMs = now;
@@ -253,7 +254,7 @@ function heldIn({ taken, state }: ModelTicket, scope: string): Taken | undefined
   return held && { ...held, slot: held.slot && state === 'open' };
 }
 
-/** What a call asks for that takes the place of another. */
+/** What a call asks for beside what its ticket holds. */
 function wantsBeside({ parts }: TicketRequest, before: ModelTicket | undefined, scope: string): Wants {
   const held = before && heldIn(before, scope);
   return {

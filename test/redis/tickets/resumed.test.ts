@@ -19,15 +19,14 @@ test('a job takes its quota at the door, the rest when it runs, and is charged o
   assert.deepEqual(dayOfTenant(waiting), [1, 500]);
   assert.equal(waiting.n, undefined, 'no slot yet');
 
-  const run = callOf('job.1', { tenant, charge, parts: allParts, replaces: 'job' });
+  const run = callOf('job', { tenant, charge, parts: allParts, resumes: true });
   const { verdicts, states } = await steps.admit([run]);
   assert.deepEqual(verdicts, [{ code: 0, waitMs: 0 }]);
   assert.equal(states.get('tenant')?.slotsTaken, 1);
   assert.equal(states.get('tenant')?.tokensLeft, 100);
   assert.deepEqual(dayOfTenant(await steps.account('tenant')), [1, 500], 'the quota is not taken again');
-  assert.equal(await steps.settle('job', settlementOf()), 'absent');
 
-  assert.equal(await steps.settle('job.1', settlementOf({ inputTokens: 300, outputTokens: 100 })), 'open');
+  assert.equal(await steps.settle('job', settlementOf({ inputTokens: 300, outputTokens: 100 })), 'open');
   const after = await steps.account('tenant');
   assert.equal(after.n, '0');
 });
@@ -36,11 +35,11 @@ test('the next attempt goes on in the slot of the one before, although there is 
   const ground = await openGround(t);
   ground.setTime(BEGIN_MS);
   const steps = stepsOf(ground);
-  assert.equal(await steps.code(callOf('job.1', { tenant, charge })), 0);
+  assert.equal(await steps.code(callOf('job', { tenant, charge })), 0);
   assert.equal((await steps.code(callOf('other', { tenant, charge }))) % 100 > 0, true);
-  assert.equal(await steps.code(callOf('job.2', { tenant, charge, replaces: 'job.1' })), 0);
+  assert.equal(await steps.code(callOf('job', { tenant, charge, resumes: true })), 0);
   assert.equal((await steps.account('tenant')).n, '1');
-  assert.equal(await steps.settle('job.2', settlementOf({ inputTokens: 400, outputTokens: 100 })), 'open');
+  assert.equal(await steps.settle('job', settlementOf({ inputTokens: 400, outputTokens: 100 })), 'open');
   const after = await steps.account('tenant');
   assert.equal(after.n, '0');
   assert.deepEqual(dayOfTenant(after), [1, 500]);
@@ -55,7 +54,7 @@ test('an attempt that is refused leaves what the one before has taken', async (t
     await steps.code(callOf('other', { tenant, parts: { quota: false, rate: false, slot: true } })),
     0,
   );
-  assert.equal(await steps.code(callOf('job.1', { tenant, charge, replaces: 'job' })), 103);
+  assert.equal(await steps.code(callOf('job', { tenant, charge, resumes: true })), 103);
   assert.deepEqual(dayOfTenant(await steps.account('tenant')), [1, 500]);
   assert.equal(await steps.settle('job', undefined), 'open');
   assert.deepEqual(dayOfTenant(await steps.account('tenant')), [0, 0]);
