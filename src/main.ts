@@ -10,14 +10,10 @@ const roles: Readonly<Record<string, () => Promise<Role>>> = {
   gateway: () => import('./roles/gateway.ts'),
   simulator: () => import('./roles/simulator.ts'),
   up: () => import('./roles/up.ts'),
+  worker: () => import('./roles/worker.ts'),
 };
 
 async function main([name = '', ...rest]: readonly string[]): Promise<void> {
-  if (name === 'worker') {
-    process.stderr.write('sluice: the worker is not part of this version yet.\n');
-    process.exitCode = 2;
-    return;
-  }
   const load = Object.hasOwn(roles, name) ? roles[name] : undefined;
   if (load) {
     const role = await load();

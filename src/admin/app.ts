@@ -3,7 +3,9 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Installation } from '../admission/installation.ts';
 import type { KeyStore } from '../admission/keys/key-store.ts';
 import type { UsageReader } from '../admission/usage/usage-reader.ts';
+import type { Policy } from '../core/policy.ts';
 import { watchMethods } from '../http/methods.ts';
+import type { WebhookAdministration } from '../jobs/webhooks/administration.ts';
 import type { Logger } from '../telemetry/log.ts';
 import type { Health } from '../upstream/upstream.ts';
 import { answerBrokenHttp, answerFaults, answerUnknownPath, refuse } from './answers.ts';
@@ -11,13 +13,16 @@ import { demandToken } from './authorization.ts';
 import { type ConfigDependencies, configRoutes } from './config.ts';
 import { importRoutes } from './import.ts';
 import { installationRoutes } from './installation.ts';
+import { type JobDependencies, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 
 import { probeRoutes, type Readiness } from './probes.ts';
+import { BOARD_PATH, type BoardDependencies, queueBoard } from './queue-board.ts';
 import { tenantRoutes } from './tenants.ts';
 import { type UpstreamDependencies, upstreamRoutes } from './upstreams.ts';
 import { usageRoutes } from './usage.ts';
 import { compileZod } from './validation.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 /** A model as this gateway serves it now. */
 export interface ModelReport {
@@ -43,10 +48,15 @@ export interface ModelReport {
   }[];
 }
 
-export interface AdminDependencies extends ConfigDependencies, UpstreamDependencies {
+export interface AdminDependencies
+  extends BoardDependencies,
+    ConfigDependencies,
+    JobDependencies,
+    UpstreamDependencies {
   /** Undefined: /admin/* is off. */
   readonly token: string | undefined;
   readonly keys: KeyStore;
+  readonly webhooks: WebhookAdministration;
   readonly usage: UsageReader;
   readonly installation: Pick<Installation, 'accept'>;
   readonly log: Logger;
@@ -55,6 +65,8 @@ export interface AdminDependencies extends ConfigDependencies, UpstreamDependenc
   readiness(): Readiness;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   models(): readonly ModelReport[];
+  /** Those that the gateway works with now. */
+  policies(): readonly Policy[];
 }
 
 const BODY_LIMIT_BYTES = 1_000_000;
@@ -89,6 +101,7 @@ export function createAdminApp(dependencies: AdminDependencies): FastifyInstance
     probeRoutes(scope, dependencies);
     refuseOtherMethods();
   });
+  app.register(queueBoard(dependencies), { prefix: BOARD_PATH });
   app.register(adminApi(dependencies), { prefix: '/admin' });
   return app;
 }
@@ -102,8 +115,11 @@ function adminApi(dependencies: AdminDependencies) {
     const refuseOtherMethods = watchMethods(scope, refuse);
     keyRoutes(scope, dependencies);
     tenantRoutes(scope, dependencies);
+    webhookRoutes(scope, dependencies);
     upstreamRoutes(scope, dependencies);
+    jobRoutes(scope, dependencies);
     scope.get('/v1/models', async () => ({ object: 'list', data: dependencies.models() }));
+    scope.get('/v1/policies', async () => ({ object: 'list', data: dependencies.policies() }));
     configRoutes(scope, dependencies);
     usageRoutes(scope, dependencies);
     installationRoutes(scope, dependencies);

@@ -2,7 +2,12 @@ import type { FastifyRequest } from 'fastify';
 import type { KeyResult } from '../admission/keys/key-store.ts';
 import type { Logger } from '../telemetry/log.ts';
 
-type Action = `key.${'create' | 'update' | 'rotate' | 'revoke' | 'import'}` | `tenant.${'create' | 'update'}`;
+type Action =
+  | `key.${'create' | 'update' | 'rotate' | 'revoke' | 'import'}`
+  | `tenant.${'create' | 'update'}`
+  | `webhook.${'set' | 'rotate' | 'remove' | 'replay'}`;
+
+export type Journal = ReturnType<typeof writeJournal>;
 
 /** Who changed what: one line for every write that reached the store. Ids, names and counts; never a secret. */
 export function writeJournal(log: Logger) {

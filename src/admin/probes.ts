@@ -12,8 +12,23 @@ export interface Readiness {
   };
 }
 
-interface Probes {
-  readiness(): Readiness;
+/** Of a worker. */
+export interface WorkerReadiness {
+  /** False before the first contact with both Redis servers and in the drain. */
+  readonly ready: boolean;
+  readonly detail: {
+    readonly worker: 'starting' | 'ok' | 'draining';
+    readonly redis: 'connecting' | 'ok' | 'degraded';
+    readonly queue: 'connecting' | 'ok' | 'degraded';
+    /** Jobs that run now. */
+    readonly running: number;
+    /** By name. */
+    readonly upstreams: Readonly<Record<string, Health>>;
+  };
+}
+
+export interface Probes {
+  readiness(): Readiness | WorkerReadiness;
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 

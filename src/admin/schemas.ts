@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { utcDate } from '../admission/keys/key-fields.ts';
 import { limitsSchema, modelsSchema, quotasSchema } from '../config/allowance.ts';
+import { jobTerms } from '../config/tenants.ts';
 import { tenantNamePattern, tenantPriorities } from '../core/principal.ts';
 
-const tenantName = z
+export const tenantName = z
   .string()
   .regex(tenantNamePattern, 'must be 1 to 64 letters, digits or ._@+-, beginning with a letter or digit');
 
@@ -23,6 +24,13 @@ const allowance = {
   models: modelsSchema.optional(),
 };
 
+const policy = z
+  .string()
+  .min(1, 'must not be empty; null takes it away')
+  .max(64, 'must be at most 64 characters')
+  .nullable()
+  .describe('Name of a policy of the configuration; null: none.');
+
 const expiresAt = z
   .string()
   .refine((text) => utcDate(text) !== undefined, 'must be ISO 8601, such as 2030-01-31T12:00:00Z')
@@ -33,6 +41,7 @@ export const createKeyBody = z.strictObject({
   tenant: tenantName.describe('Made on the way when it is new.'),
   name: keyName,
   ...allowance,
+  policy: policy.optional(),
   expires_at: expiresAt.default(null),
 });
 
@@ -40,12 +49,13 @@ export const updateKeyBody = z
   .strictObject({
     name: keyName,
     ...allowance,
+    policy,
     expires_at: expiresAt,
     status: z.enum(['active', 'disabled']).describe('To revoke a key for good, DELETE it.'),
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of name, limits, quotas, models, expires_at, status.',
+    error: 'Give at least one of name, limits, quotas, models, policy, expires_at, status.',
   });
 
 export const rotateKeyBody = z
@@ -80,6 +90,10 @@ const answerMetadata = z
     'JSON answers end with a member `metadata`: time, version, key id and what is left of the quota.',
   );
 
+const showAttempts = z
+  .boolean()
+  .describe('Answers carry a header that names the GPU servers that were tried.');
+
 const priority = z
   .enum(tenantPriorities)
   .describe('Who waits and who is sent away when all GPU servers of a model are full: the lowest first.');
@@ -87,20 +101,27 @@ const priority = z
 export const createTenantBody = z.strictObject({
   name: tenantName,
   ...allowance,
+  policy: policy.optional(),
   answer_metadata: answerMetadata.default(false),
+  show_attempts: showAttempts.default(false),
   priority: priority.default('normal'),
+  ...z.strictObject(jobTerms).partial().shape,
 });
 
 export const updateTenantBody = z
   .strictObject({
     status: z.enum(['active', 'disabled']).describe('disabled: every key of the tenant is refused.'),
     ...allowance,
+    policy,
     answer_metadata: answerMetadata,
+    show_attempts: showAttempts,
     priority,
+    ...jobTerms,
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of status, limits, quotas, models, answer_metadata, priority.',
+    error:
+      'Give at least one of status, limits, quotas, models, policy, answer_metadata, show_attempts, priority, oversize, over_limit, hold_seconds, weight.',
   });
 
 const prefix = z

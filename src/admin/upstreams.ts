@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { refusal } from '../core/errors.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { remembered } from '../upstream/choice/load-of.ts';
 import type { Drains } from '../upstream/health/drains.ts';
 import type { EjectionReason, FailureKind, ServerState } from '../upstream/health/server-health.ts';
 import type { Health, Upstream } from '../upstream/upstream.ts';
@@ -21,6 +22,12 @@ export interface UpstreamReport {
   readonly weight_factor: number;
   /** Calls of this gateway that it is working on. */
   readonly in_flight: number;
+  /** Calls, of anyone, by its own metrics; null: it has said nothing in the last ten seconds. */
+  readonly reported_load: {
+    readonly running: number;
+    readonly waiting: number;
+    readonly seconds_ago: number;
+  } | null;
   /** Since the gateway has known it, by reason. */
   readonly ejections: Readonly<Record<EjectionReason, number>>;
   /** Of a call. */
@@ -29,6 +36,8 @@ export interface UpstreamReport {
   readonly models: readonly string[];
   /** Null: any number. */
   readonly max_in_flight: number | null;
+  /** Calls that keep it fully busy; null: nobody has said. */
+  readonly capacity: number | null;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -36,6 +45,7 @@ export interface UpstreamReport {
 export function reportOf(upstream: Upstream, models: readonly string[], nowMs: number): UpstreamReport {
   const { name, origin, basePath, load, serverHealth, settings } = upstream;
   const { lastFailure } = serverHealth;
+  const reported = remembered(upstream.reported, nowMs);
   return {
     name,
     url: origin + basePath,
@@ -43,12 +53,20 @@ export function reportOf(upstream: Upstream, models: readonly string[], nowMs: n
     state: serverHealth.state(nowMs),
     weight_factor: Math.round(serverHealth.weightFactor(nowMs) * 100) / 100,
     in_flight: load.inFlight,
+    reported_load: reported
+      ? {
+          running: reported.running,
+          waiting: reported.waiting,
+          seconds_ago: Math.round((nowMs - reported.readAtMs) / 100) / 10,
+        }
+      : null,
     ejections: { ...serverHealth.ejections },
     last_failure: lastFailure
       ? { kind: lastFailure.kind, seconds_ago: Math.round((nowMs - lastFailure.atMs) / 1_000) }
       : null,
     models,
     max_in_flight: settings.maxInFlight ?? null,
+    capacity: settings.capacity ?? null,
     labels: settings.labels,
   };
 }

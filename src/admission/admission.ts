@@ -20,7 +20,13 @@ import { Ticket } from './tickets/ticket.ts';
 export type AdmissionOutcome = 'admitted' | 'refused' | 'admitted_locally' | 'refused_locally' | 'stale';
 
 export type AdmissionResult =
-  | { readonly kind: 'admitted'; readonly ticket: Ticket; readonly standing: Standing | undefined }
+  | {
+      readonly kind: 'admitted';
+      readonly ticket: Ticket;
+      readonly standing: Standing | undefined;
+      /** By this replica alone, because Redis did not answer. */
+      readonly isLocal: boolean;
+    }
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly standing: Standing | undefined }
   /** The limits of this principal are not the tenant's any more: authenticate anew, then ask again. */
   | { readonly kind: 'stale' };
@@ -110,7 +116,7 @@ export class Admission {
     }
     onDecision('admitted', '');
     local.began(tenant, request);
-    return { kind: 'admitted', ticket: this.#open(tenant, request), standing };
+    return { kind: 'admitted', ticket: this.#open(tenant, request), standing, isLocal: false };
   }
 
   /** The question may have reached Redis all the same; then the ticket that it made has to be closed. */
@@ -119,7 +125,7 @@ export class Admission {
     const verdict = await local.admit(tenant, request);
     if (verdict.code === 0) {
       onDecision('admitted_locally', '');
-      return { kind: 'admitted', ticket: this.#open(tenant, request), standing: undefined };
+      return { kind: 'admitted', ticket: this.#open(tenant, request), standing: undefined, isLocal: true };
     }
     onDecision('refused_locally', limitOf(verdict));
     if (wasSent) {

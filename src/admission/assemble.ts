@@ -10,9 +10,11 @@ import { LocalShare } from './degraded/local-share.ts';
 import { Estimator, type OnEstimateError } from './estimate/estimator.ts';
 import { LearnedMerge } from './estimate/learned-merge.ts';
 import { Installation } from './installation.ts';
+import { JobTickets } from './jobs/job-tickets.ts';
 import type { KeyStore } from './keys/key-store.ts';
 import { Replicas } from './replicas.ts';
 import { Revocations } from './revocations.ts';
+import { TenantSeeds } from './tenant-seeds.ts';
 import { AdmissionDesk } from './tickets/desk.ts';
 import { OpenTickets } from './tickets/open-tickets.ts';
 import { Settler } from './tickets/settler.ts';
@@ -44,6 +46,7 @@ const MERGE_EVERY_MS = 10_000;
 
 export class AssembledAdmission {
   readonly admission: Admission;
+  readonly jobTickets: JobTickets;
   readonly estimator: Estimator;
   readonly replicas: Replicas;
   readonly installation: Installation;
@@ -52,6 +55,7 @@ export class AssembledAdmission {
   readonly #open: OpenTickets;
   readonly #sweeper: Sweeper;
   readonly #merge: LearnedMerge;
+  readonly #seeds: TenantSeeds;
   #unlisten: (() => void) | undefined;
   readonly revocations: Revocations;
 
@@ -64,6 +68,12 @@ export class AssembledAdmission {
     this.replicas = new Replicas({ redis, version, inFlight, log });
     this.installation = new Installation({ redis, log });
     this.revocations = new Revocations({ redis, store: keys, now: Date.now, log });
+    this.#seeds = new TenantSeeds({
+      seeds: config.tenants,
+      store: keys,
+      isDataTrusted: () => this.installation.isTrusted(),
+      log,
+    });
     this.#merge = new LearnedMerge({
       estimator: this.estimator,
       table: learnedTable(redis),
@@ -90,16 +100,20 @@ export class AssembledAdmission {
       log,
       onLost: (count) => observer.ticketsLost(count),
     });
-    this.admission = new Admission({
+    const shared = {
       desk: new AdmissionDesk(tickets, leaseMs),
       settler: this.#settler,
       open: this.#open,
       sweeper: this.#sweeper,
+      redisState: redis.state,
+      onDecision: (outcome: AdmissionOutcome, limit: string) => observer.admissionDecided(outcome, limit),
+    };
+    this.jobTickets = new JobTickets({ table: tickets, ...shared });
+    this.admission = new Admission({
+      ...shared,
       local: new LocalShare({ replicas: this.replicas, now: Date.now }),
       replica,
-      redisState: redis.state,
       isDataTrusted: () => this.installation.isTrusted(),
-      onDecision: (outcome, limit) => observer.admissionDecided(outcome, limit),
     });
   }
 
@@ -117,6 +131,7 @@ export class AssembledAdmission {
     this.replicas.start();
     this.installation.start();
     this.revocations.start();
+    this.#seeds.start();
     this.#merge.start();
     this.#open.start();
     this.#sweeper.start();
@@ -129,6 +144,7 @@ export class AssembledAdmission {
     this.#sweeper.stop();
     this.#merge.stop();
     this.revocations.stop();
+    this.#seeds.stop();
     this.installation.stop();
     await this.#settler.flush(limitMs);
     this.#open.stop();

@@ -15,6 +15,7 @@ import { type KeyDigest, keyDigest } from './keys/key-digest.ts';
 import { generatedKeyId, KEY_PREFIX, presentableKeyPattern } from './keys/key-format.ts';
 import { type DataInRedis, type Fetched, KeyMemory } from './keys/key-memory.ts';
 import { invalidKey, keyCannotBeChecked, missingKey } from './keys/key-refusals.ts';
+import { termsWithoutRecord } from './keys/tenant-terms.ts';
 import type { Verdict } from './verdict.ts';
 
 export type { Verdict } from './verdict.ts';
@@ -44,7 +45,7 @@ export interface Authenticator {
 
 interface AuthenticatorParts {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'keys' | 'secret' | 'defaults'>;
+  readonly config: Pick<Config, 'keys' | 'secret' | 'defaults' | 'tenants'>;
   readonly log: Logger;
   readonly data: DataInRedis;
   /** Called once for each call of `authenticate`, on the hot path. */
@@ -81,12 +82,11 @@ class CachingAuthenticator implements Authenticator {
     this.#parts = parts;
     this.#digestOf = digestOf;
     this.#environment = environment;
-    const defaultTenant = config.defaults.tenant;
     this.#memory = new KeyMemory({
       table,
       limits: config.keys,
       environment,
-      defaultTenant,
+      termsWithoutRecord: termsWithoutRecord(config),
       data: parts.data,
       log,
     });

@@ -37,6 +37,8 @@ export function chargeOf({ model, prices, estimate }: Reservation, estimator: Es
 }
 
 /**
+ * A call that was answered from a cache, or from the upstream call of another one, costs itself and nothing else.
+ *
  * Undefined: the call never went to a GPU server, so its ticket is as if it had never been. One that the server
  * failed (5xx, no connection, a time-out before the first byte) costs nothing and gives its quota back; one that
  * it refused (4xx) costs a call; one that was broken off costs what had come of it.
@@ -48,8 +50,9 @@ export function settlementOf(
   estimator: Estimator,
   reserved: Charge,
 ): Settlement | undefined {
-  if (call.attempts === 0) return undefined;
-  const status = how === 'client_gone' && !call.broken ? CLIENT_GONE : call.status;
+  if (call.attempts === 0 && call.answeredFrom === 'upstream') return undefined;
+  const hasLeft = call.unheard || (how === 'client_gone' && !call.broken);
+  const status = hasLeft ? CLIENT_GONE : call.status;
   const cost = costOfCall(call, how, reservation, estimator, reserved);
   return {
     ...cost,
@@ -86,6 +89,7 @@ function costOfCall(
   const { model, prices, estimate } = reservation;
   const hasFailed = call.refusal !== undefined && !call.broken;
   if (hasFailed && call.blame() !== 'client') return { spent: noCharge, cachedTokens: 0 };
+  if (call.answeredFrom !== 'upstream') return { spent: { ...noCharge, requests: 1 }, cachedTokens: 0 };
   const gpuMs = Math.round(call.gpuMs);
   const wasRefused = hasFailed || call.status >= 400;
   const usage = estimate && !wasRefused ? usageOf(call, how, model, estimate, estimator, reserved) : noUsage;
@@ -118,9 +122,10 @@ function usageOf(
   estimator: Estimator,
   reserved: Charge,
 ): Usage {
+  const answerBytes = call.bytesOut - call.addedBytes;
   const seen = {
     streamed: call.streamed,
-    answerBytes: call.bytesOut,
+    answerBytes,
     elapsedMs: (call.upstreamEndedAtMs || performance.now()) - call.forwardedAtMs,
   };
   const aborted = how !== 'finished';
@@ -131,7 +136,7 @@ function usageOf(
     const { inputTokens, outputTokens } = call.usage;
     estimator.learn(model, estimate, { inputTokens, outputTokens, gpuMs: call.gpuMs, ...seen });
   }
-  return call.streamed ? estimator.atLeastStreamed(call.usage, call.bytesOut, model, estimate) : call.usage;
+  return call.streamed ? estimator.atLeastStreamed(call.usage, answerBytes, model, estimate) : call.usage;
 }
 
 function pixelsOf(estimate: Estimate | undefined): readonly number[] {

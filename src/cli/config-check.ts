@@ -21,7 +21,8 @@ export async function configCheck(env: Environment, write: (text: string) => voi
   return 0;
 }
 
-function summary({ listen, admin, upstreams, models, default_model, routes }: Config, file?: string): string {
+function summary(config: Config, file?: string): string {
+  const { listen, admin, upstreams, models, default_model, routes, policies, tenants } = config;
   const lines: [string, string][] = [
     ['file', file || 'none'],
     ['public', `${listen.host}:${listen.port}`],
@@ -41,6 +42,8 @@ function summary({ listen, admin, upstreams, models, default_model, routes }: Co
   for (const { methods, path, upstream } of routes) {
     lines.push(['route', `${methods.join(' ')} ${path}, on ${upstream}`]);
   }
+  for (const { name } of policies) lines.push(['policy', name]);
+  for (const { name, policy } of tenants) lines.push(['tenant', policy ? `${name}, policy ${policy}` : name]);
   return lines.map(([what, value]) => `  ${what.padEnd(9)}${value}\n`).join('');
 }
 

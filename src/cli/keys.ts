@@ -10,6 +10,7 @@ import {
   allowanceFrom,
 } from './allowance-options.ts';
 import { allowanceFields, limitsText, modelsText } from './allowance-text.ts';
+import { policyFrom, policyOption } from './policy-option.ts';
 import { duration, type Session } from './session.ts';
 import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
 
@@ -18,6 +19,7 @@ type IssuedKey = KeyRecord & { readonly key: string };
 interface CreateOptions extends AllowanceOptions {
   tenant: string;
   name: string;
+  policy?: string;
   expiresAt?: string;
   expiresIn?: number;
   json?: boolean;
@@ -25,6 +27,7 @@ interface CreateOptions extends AllowanceOptions {
 
 interface UpdateOptions extends AllowanceChanges {
   name?: string;
+  policy?: string;
   expiresAt?: string;
   json?: boolean;
 }
@@ -48,6 +51,7 @@ export function keyCommands(keys: Command, session: Session): void {
     .description('make a key; it is shown once')
     .requiredOption('--tenant <tenant>', 'whose key it is; a new tenant is made on the way')
     .requiredOption('--name <name>', 'what people call it')
+    .addOption(policyOption())
     .option('--expires-at <time>', 'ISO 8601 with a zone, such as 2027-01-31T00:00:00Z')
     .option('--expires-in <duration>', 'such as 12h or 30d', duration)
     .option('--json', 'print the answer of the admin API')
@@ -71,6 +75,7 @@ export function keyCommands(keys: Command, session: Session): void {
   addAllowanceChanges(keys.command('update <id>'))
     .description('change a key')
     .option('--name <name>', 'what people call it')
+    .addOption(policyOption())
     .option('--expires-at <time>', 'ISO 8601 with a zone, or never')
     .option('--json', 'print JSON')
     .action((id: string, options: UpdateOptions, command: Command) => update(session, id, options, command));
@@ -111,6 +116,7 @@ async function create(session: Session, options: CreateOptions, command: Command
     tenant,
     name,
     ...allowanceFrom(options),
+    policy: policyFrom(options),
     expires_at: expiresIn === undefined ? expiresAt : new Date(Date.now() + expiresIn * 1_000).toISOString(),
   };
   const issued = await session.admin().call<IssuedKey>('POST', '/keys', { json });
@@ -146,6 +152,7 @@ async function update(session: Session, id: string, options: UpdateOptions, comm
   const json = {
     name,
     ...(await allowanceChangesFrom(options, before)),
+    policy: policyFrom(options),
     expires_at: expiresAt === 'never' ? null : expiresAt,
   };
   if (Object.values(json).every((value) => value === undefined)) {
@@ -181,6 +188,7 @@ function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions
       name: record.name,
       status: record.status,
       ...allowanceFields(record),
+      policy: record.policy ?? 'none',
       origin: record.origin,
       created: record.created_at,
       expires: record.expires_at ?? 'never',

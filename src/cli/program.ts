@@ -6,14 +6,17 @@ import { clusterCommands } from './cluster.ts';
 import { configCommands } from './config-commands.ts';
 import { CommandFailure } from './failure.ts';
 import { installationCommands } from './installation.ts';
+import { jobCommands } from './jobs.ts';
 import { keyImportCommand } from './key-import.ts';
 import { keyCommands } from './keys.ts';
 import { modelCommands } from './models.ts';
+import { policyCommands } from './policies.ts';
 import type { Session } from './session.ts';
 import { tenantCommands } from './tenants.ts';
 import { printNote, type Terminal } from './terminal.ts';
 import { upstreamCommands } from './upstreams.ts';
 import { usageCommands } from './usage.ts';
+import { webhookCommands } from './webhooks.ts';
 
 const roles = `
 Roles, each a process of its own:
@@ -67,11 +70,17 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
   keyCommands(keys, session);
   keyImportCommand(keys, session);
   tenantCommands(program.command('tenants').description('who owns the keys'), session);
+  webhookCommands(program.command('webhooks').description('who is told when jobs end'), session);
   usageCommands(program.command('usage').description('what a tenant has used'), session);
   upstreamCommands(program.command('upstreams').description('the GPU servers'), session);
+  jobCommands(program.command('jobs').description('requests that run later'), session);
   clusterCommands(program, session);
   installationCommands(
     program.command('installation').description('the data in Redis, after they were lost'),
+    session,
+  );
+  policyCommands(
+    program.command('policies').description('what requests may ask for, beyond limits'),
     session,
   );
   modelCommands(program.command('models').description('what clients may ask for'), session);

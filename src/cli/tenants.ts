@@ -10,6 +10,8 @@ import {
   allowanceFrom,
 } from './allowance-options.ts';
 import { allowanceFields, limitsText } from './allowance-text.ts';
+import { addJobTermOptions, type JobTermOptions, jobTermFields, jobTermLines } from './job-terms.ts';
+import { policyFrom, policyOption } from './policy-option.ts';
 import type { Session } from './session.ts';
 import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
 
@@ -17,8 +19,10 @@ interface OutputOptions {
   json?: boolean;
 }
 
-interface TreatmentOptions {
+interface TreatmentOptions extends JobTermOptions {
+  policy?: string;
   answerMetadata?: 'on' | 'off';
+  showAttempts?: 'on' | 'off';
   priority?: TenantPriority;
 }
 
@@ -42,20 +46,16 @@ export function tenantCommands(tenants: Command, session: Session): void {
       printTenant(terminal, await session.admin().call<TenantRecord>('GET', path(name)), options);
     });
 
-  addAllowanceOptions(tenants.command('create <name>'))
+  addTreatmentOptions(addAllowanceOptions(tenants.command('create <name>')))
     .description('make a tenant before its first key')
-    .addOption(answerMetadata())
-    .addOption(priority())
     .option('--json', 'print JSON')
     .action(async (name: string, options: CreateOptions) => {
       const json = { name, ...allowanceFrom(options), ...treatmentFields(options) };
       printTenant(terminal, await session.admin().call<TenantRecord>('POST', '/tenants', { json }), options);
     });
 
-  addAllowanceChanges(tenants.command('update <name>'))
+  addTreatmentOptions(addAllowanceChanges(tenants.command('update <name>')))
     .description('change what a tenant may use, all its keys together')
-    .addOption(answerMetadata())
-    .addOption(priority())
     .option('--json', 'print JSON')
     .action((name: string, options: UpdateOptions, command: Command) => {
       return update(session, name, options, command);
@@ -110,36 +110,46 @@ async function update(
   printTenant(terminal, await admin().call<TenantRecord>('PATCH', path(name), { json }), options);
 }
 
-function answerMetadata(): Option {
-  return new Option(
-    '--answer-metadata <switch>',
-    'end JSON answers with time, version, key id and remaining quota',
-  ).choices(['on', 'off']);
+function addTreatmentOptions(command: Command): Command {
+  const metadata = 'end JSON answers with time, version, key id and remaining quota';
+  const attempts = 'name the GPU servers that were tried in a header of the answers';
+  const priority =
+    'who waits and who is sent away when all GPU servers of a model are full: the lowest first';
+  return addJobTermOptions(command)
+    .addOption(policyOption())
+    .addOption(new Option('--answer-metadata <switch>', metadata).choices(['on', 'off']))
+    .addOption(new Option('--show-attempts <switch>', attempts).choices(['on', 'off']))
+    .addOption(new Option('--priority <level>', priority).choices(tenantPriorities));
 }
 
-function priority(): Option {
-  return new Option(
-    '--priority <level>',
-    'who waits and who is sent away when all GPU servers of a model are full: the lowest first',
-  ).choices(tenantPriorities);
-}
-
-function treatmentFields({ answerMetadata: wanted, priority }: TreatmentOptions): Partial<TenantRecord> {
+/** Undefined: not named. */
+function treatmentFields(options: TreatmentOptions) {
+  const { answerMetadata, showAttempts, priority } = options;
   return {
-    ...(wanted !== undefined && { answer_metadata: wanted === 'on' }),
-    ...(priority !== undefined && { priority }),
+    policy: policyFrom(options),
+    answer_metadata: isOn(answerMetadata),
+    show_attempts: isOn(showAttempts),
+    priority,
+    ...jobTermFields(options),
   };
+}
+
+function isOn(wanted: 'on' | 'off' | undefined): boolean | undefined {
+  return wanted && wanted === 'on';
 }
 
 function printTenant(terminal: Terminal, tenant: TenantRecord, { json }: OutputOptions): void {
   if (json) return printJson(terminal, tenant);
-  const { name, status, created_at, answer_metadata, priority } = tenant;
+  const { name, status, created_at, answer_metadata, show_attempts, priority, policy } = tenant;
   printFields(terminal, {
     name,
     status,
     priority,
     ...allowanceFields(tenant),
+    policy: policy ?? 'none',
     'answer metadata': answer_metadata ? 'on' : 'off',
+    'show attempts': show_attempts ? 'on' : 'off',
+    ...jobTermLines(tenant),
     created: created_at,
   });
 }

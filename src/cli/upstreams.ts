@@ -12,6 +12,7 @@ interface Upstream {
   readonly url: string;
   readonly state: string;
   readonly in_flight: number;
+  readonly reported_load: { readonly running: number; readonly waiting: number } | null;
   readonly ejections: Readonly<Record<string, number>>;
   readonly last_failure: { readonly kind: string; readonly seconds_ago: number } | null;
   readonly models: readonly string[];
@@ -54,11 +55,17 @@ async function list({ admin, terminal }: Session, { json }: OutputOptions): Prom
       color: ({ state }) => (state === 'up' ? 'green' : state === 'draining' ? 'yellow' : 'red'),
     },
     { title: 'IN FLIGHT', text: ({ in_flight }) => String(in_flight) },
+    { title: 'REPORTED', text: reportedText },
     { title: 'EJECTIONS', text: ejectionsText },
     { title: 'LAST FAILURE', text: failureText },
     { title: 'URL', text: ({ url }) => url },
     { title: 'MODELS', text: ({ models }) => models.join(', ') },
   ]);
+}
+
+/** `12 running, 3 waiting`, by the server's own metrics. */
+function reportedText({ reported_load }: Upstream): string {
+  return reported_load ? `${reported_load.running} running, ${reported_load.waiting} waiting` : '-';
 }
 
 /** `3 (frozen 1, errors 2)`. */

@@ -3,7 +3,7 @@
  * the admin API and imports alike. Its messages follow the rule of schema.ts.
  */
 import { z } from 'zod';
-import { allowanceOf, type GivenAllowance, quotaDimensions, quotaPeriods } from '../core/limits.ts';
+import { type GivenAllowance, quotaDimensions, quotaPeriods } from '../core/limits.ts';
 import { dispatched } from './dispatched.ts';
 
 export const RATE_MAX = 1_000_000_000;
@@ -113,16 +113,6 @@ export const modelsSchema = dispatched((value) => {
   const counts = typeof value !== 'object' || (names.length > 0 && names.length <= MODELS_MAX);
   return counts ? modelLimits : misfitCount;
 }).describe('Public names of models, or limits by name; null: all models.');
-
-/** As `defaults` has it for keys and for tenants. */
-export const defaultAllowance = z
-  .strictObject({
-    limits: limitsSchema.optional(),
-    quotas: quotasSchema.optional(),
-    models: modelsSchema.optional(),
-  })
-  .prefault({})
-  .transform((given) => allowanceOf(given));
 
 const givenAllowance = z.strictObject({
   limits: limitsSchema.optional(),

@@ -68,6 +68,12 @@ export const variables: readonly Variable[] = [
     meaning: 'Password at the Sentinels, where they want another one than the servers.',
   },
   {
+    ...secret,
+    name: 'QUEUE_REDIS_URL',
+    path: ['queue', 'redis_url'],
+    meaning: 'Redis of jobs and their payloads, best apart; default: REDIS_URL.',
+  },
+  {
     ...plain,
     name: 'REDIS_PREFIX',
     path: ['redis', 'prefix'],

@@ -1,5 +1,6 @@
 /** Values that stand at several places of the configuration. The messages follow the rule of schema.ts. */
 import { z } from 'zod';
+import { tenantNamePattern } from '../core/principal.ts';
 
 export const visible = /^[\x21-\x7e]+$/;
 
@@ -16,6 +17,27 @@ export const upstreamPath = z
   .string()
   .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces; write it as /predict')
   .refine((value) => !/[?#]/.test(value), 'must hold no ? or #; the query of the client is sent on');
+/** From which images named by address may come. */
+export const mediaHost = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/,
+    'must be a host; write it as images.example.com, or with a port as 10.0.0.9:9000 or [fd00::9]:9000',
+  );
+export const tenantName = z
+  .string()
+  .regex(
+    tenantNamePattern,
+    'must be 1 to 64 letters, digits or ._@+-, beginning with a letter or digit; rename the tenant',
+  );
+/** `none` is what the command line takes for no policy. */
+export const policyName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'must be 1 to 64 letters, digits, dots, dashes or _, beginning with a letter or digit; write it as careful',
+  )
+  .refine((text) => text !== 'none', 'must not be none, which means no policy; choose another name');
 export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const variable = z
   .string()

@@ -1,9 +1,18 @@
 /** What a running gateway takes from a configuration that it reads anew, and what differs between two of them. */
 import { isDeepStrictEqual } from 'node:util';
+import type { Policy } from '../core/policy.ts';
 import type { Config, UpstreamConfig } from './schema.ts';
 
 /** All other sections are read at the start only. */
-const liveSections = ['upstreams', 'models', 'default_model', 'timeouts', 'caps', 'media'] as const;
+const liveSections = [
+  'upstreams',
+  'models',
+  'default_model',
+  'policies',
+  'timeouts',
+  'caps',
+  'media',
+] as const;
 
 export type LiveConfig = Pick<Config, (typeof liveSections)[number]>;
 
@@ -17,14 +26,22 @@ export interface ConfigChange {
 
 /**
  * What the gateway shall work with. Routes stay as they were at the start, so a server that one of them leads to
- * stays too, although the new configuration has no use for it.
+ * stays too, although the new configuration has no use for it; likewise a policy that the defaults of keys and
+ * tenants name.
  */
 export function liveConfig(started: Config, before: LiveConfig, next: Config): LiveConfig {
   const { upstreams, models, default_model, timeouts, caps, media } = next;
   const routed = new Set(started.routes.map(({ upstream }) => upstream));
   const named = new Set(upstreams.map(({ name }) => name));
   const left = before.upstreams.filter(({ name }) => routed.has(name) && !named.has(name));
-  return { upstreams: [...upstreams, ...left], models, default_model, timeouts, caps, media };
+  const policies = [...next.policies, ...policiesLeft(started, before, next)];
+  return { upstreams: [...upstreams, ...left], models, default_model, timeouts, caps, media, policies };
+}
+
+function policiesLeft({ defaults, tenants }: Config, before: LiveConfig, next: Config): readonly Policy[] {
+  const wanted = new Set([defaults.key, defaults.tenant, ...tenants].map(({ policy }) => policy));
+  const named = new Set(next.policies.map(({ name }) => name));
+  return before.policies.filter(({ name }) => wanted.has(name) && !named.has(name));
 }
 
 /** Sections of the new configuration that the running process does not have. */
@@ -40,6 +57,7 @@ export function changesBetween(before: LiveConfig, next: LiveConfig): ConfigChan
   return [
     ...changesOfList('upstreams', before.upstreams, next.upstreams),
     ...changesOfList('models', before.models, next.models),
+    ...changesOfList('policies', before.policies, next.policies),
     ...changesOfValue('default_model', before.default_model, next.default_model),
     ...(['timeouts', 'caps', 'media'] as const).flatMap((section) =>
       changesOfValue(section, before[section], next[section]),
@@ -47,7 +65,7 @@ export function changesBetween(before: LiveConfig, next: LiveConfig): ConfigChan
   ];
 }
 
-type Named = UpstreamConfig | LiveConfig['models'][number];
+type Named = UpstreamConfig | LiveConfig['models'][number] | Policy;
 
 function changesOfList(section: string, before: readonly Named[], next: readonly Named[]): ConfigChange[] {
   const old = new Map(before.map((one) => [one.name, one]));

@@ -31,6 +31,9 @@ const route = z
   .object({ path: text, methods: z.array(text).catch(['POST']), upstream: text, timeouts })
   .catch({ methods: [], timeouts: {} });
 
+const named = z.object({ name: text, policy: text }).catch({});
+const terms = z.object({ policy: text }).catch({});
+
 export const outlineSchema = z.object({
   listen: listener,
   admin: listener,
@@ -44,8 +47,13 @@ export const outlineSchema = z.object({
     .catch([]),
   models: z.array(model).catch([]),
   default_model: text,
+  defaults: z.object({ key: terms, tenant: terms }).catch({ key: {}, tenant: {} }),
+  tenants: z.array(named).catch([]),
+  policies: z.array(z.record(z.string(), z.unknown()).catch({})).catch([]),
+  caps: z.object({ n: number, max_tokens: number, stop: number, logprobs: number }).catch({}),
   routes: z.array(route).catch([]),
 });
 
 export type Outline = z.output<typeof outlineSchema>;
+export type PolicyOutline = Outline['policies'][number];
 export type ModelOutline = Outline['models'][number];

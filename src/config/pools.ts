@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { dispatched } from './dispatched.ts';
 import { baseUrl, credential, name, timeoutDifferences, variable, visible } from './fields.ts';
+import { oversizeOfModel } from './jobs.ts';
 import { modelPrices } from './prices.ts';
 
 const servedName = z.string().min(1).max(1024);
@@ -34,6 +35,12 @@ const health = z.strictObject({
     .describe('Asks for one token of a model as well, which finds a server that is up but does not compute.'),
 });
 
+const noMetrics = z.literal(false);
+const loadMetrics = z
+  .string('must be a path or false; write it as /metrics')
+  .regex(/^\/[^\s?#]*$/, 'must be a path without spaces, ? and #, or false; write it as /metrics')
+  .max(1_024, 'must be at most 1024 characters; shorten it');
+
 export const upstream = z.strictObject({
   name: name.describe('Stands in logs and metrics.'),
   url: baseUrl.describe('Base address without /v1, such as http://10.0.0.5:8000.'),
@@ -54,6 +61,19 @@ export const upstream = z.strictObject({
     .max(100_000)
     .optional()
     .describe('Calls of one gateway that it works on at once; left out: any number.'),
+  capacity: z
+    .number()
+    .gt(0)
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'Calls, of all gateways together, that keep it fully busy: for the metric of servers wanted, bounds nothing.',
+    ),
+  load_metrics: dispatched<typeof noMetrics | typeof loadMetrics>((value) =>
+    value === false ? noMetrics : loadMetrics,
+  )
+    .default('/metrics')
+    .describe('Path of its Prometheus metrics, for the calls that it runs and holds back; false: not read.'),
   labels: labels.default({}).describe('For operators: where it stands, what it runs.'),
   health: health.prefault({}),
 });
@@ -155,6 +175,21 @@ export const model = z.strictObject({
     .max(100_000_000)
     .optional()
     .describe('Tokens of prompt and answer together; shown in /v1/models.'),
+  cache: z
+    .strictObject({
+      seconds: z
+        .int()
+        .min(1)
+        .max(2_592_000)
+        .describe('How long an answer serves equal requests of its tenant.'),
+    })
+    .optional()
+    .describe(
+      'Answers requests at temperature 0, or with Cache-Control: max-age, from a cache; left out: none.',
+    ),
+  oversize: oversizeOfModel
+    .optional()
+    .describe('Differences from jobs.oversize; false: no request for it becomes a job by its size.'),
   prices: modelPrices.optional(),
   timeouts: timeoutDifferences.optional().describe('Differences from the general time-outs.'),
 });

@@ -5,6 +5,7 @@
 import { type Finding, type Path, quoted } from './fault.ts';
 import { checkModels, orAdd, twice } from './model-references.ts';
 import { type Outline, outlineSchema } from './outline.ts';
+import { checkPolicies } from './policy-references.ts';
 import { configSchema } from './schema.ts';
 
 /** @param raw File and environment together, before the schema has seen them. */
@@ -14,6 +15,7 @@ export function checkReferences(raw: Readonly<Record<string, unknown>>): Finding
     ...repeatedUpstreams(outline),
     ...unknownRouteUpstreams(outline),
     ...checkModels(outline),
+    ...checkPolicies(outline),
     ...collidingRoutes(outline),
     ...impossibleTimeouts(outline),
     ...equalPorts(outline),

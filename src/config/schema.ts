@@ -5,12 +5,23 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
-import { tenantNamePattern } from '../core/principal.ts';
-import { defaultAllowance } from './allowance.ts';
-import { credential, name, parseHttpUrl, timeoutDifferences, timeouts, upstreamPath } from './fields.ts';
+import {
+  credential,
+  mediaHost,
+  name,
+  parseHttpUrl,
+  tenantName,
+  timeoutDifferences,
+  timeouts,
+  upstreamPath,
+} from './fields.ts';
+import { jobs, worker } from './jobs.ts';
+import { policy } from './policies.ts';
 import { model, upstream } from './pools.ts';
 import { routePrices } from './prices.ts';
 import { parseRedisAddress } from './redis-address.ts';
+import { defaultTerms, tenantSeed } from './tenants.ts';
+import { webhooks } from './webhooks.ts';
 
 const port = z.int().min(0).max(65_535);
 /** The router would read `:`, `*` and brackets as patterns, and a client could not send the rest unescaped. */
@@ -36,6 +47,11 @@ const origin = z
     (text) => text === '*' || parseHttpUrl(text)?.origin === text,
     'must be * or an origin; write it as https://app.example.com, without path and last slash',
   );
+
+const redisUrl = z.string().superRefine((text, context) => {
+  const parsed = parseRedisAddress(text);
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.fault });
+});
 
 const route = z.strictObject({
   path: publicPath.describe('The public path, such as /predict.'),
@@ -100,12 +116,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   redis: z
     .strictObject({
-      url: z
-        .string()
-        .superRefine((text, context) => {
-          const parsed = parseRedisAddress(text);
-          if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.fault });
-        })
+      url: redisUrl
         .default('redis://127.0.0.1:6379')
         .describe('A password comes with REDIS_URL or REDIS_URL_FILE, never in the file.'),
       tls_ca_file: z
@@ -132,6 +143,15 @@ export const configSchema = z.strictObject({
         .max(10_000)
         .default(250)
         .describe('No request waits longer than this for Redis.'),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      redis_url: redisUrl
+        .optional()
+        .describe(
+          'Where jobs and their payloads live, best apart from the limits; default: redis.url. A password comes with QUEUE_REDIS_URL.',
+        ),
     })
     .prefault({}),
   secret: z
@@ -166,12 +186,7 @@ export const configSchema = z.strictObject({
       environment: z
         .array(
           z.strictObject({
-            tenant: z
-              .string()
-              .regex(
-                tenantNamePattern,
-                'must be 1 to 64 letters, digits or ._@+-, beginning with a letter or digit; rename the tenant',
-              ),
+            tenant: tenantName,
             key: z
               .string()
               .regex(
@@ -186,13 +201,25 @@ export const configSchema = z.strictObject({
     .prefault({}),
   defaults: z
     .strictObject({
-      key: defaultAllowance.describe('For a new key, an imported one, and those of SLUICE_KEYS.'),
-      tenant: defaultAllowance.describe(
+      key: defaultTerms.describe('For a new key, an imported one, and those of SLUICE_KEYS.'),
+      tenant: defaultTerms.describe(
         'For a tenant when it is made, and one that has only keys of SLUICE_KEYS.',
       ),
     })
     .prefault({})
-    .describe('What those get that leave out limits, quotas or models. Later changes touch new ones only.'),
+    .describe(
+      'What those get that leave out limits, quotas, models or policy. Later changes touch new ones only.',
+    ),
+  tenants: z
+    .array(tenantSeed)
+    .max(10_000)
+    .default([])
+    .describe('Seeds: a tenant that is not in Redis yet is made once; from then on Redis rules.'),
+  policies: z
+    .array(policy)
+    .max(1_000)
+    .default([])
+    .describe('What requests may ask for, beyond limits; tenants and keys name one.'),
   admission: z
     .strictObject({
       lease_seconds: z
@@ -235,6 +262,57 @@ export const configSchema = z.strictObject({
         .describe('The last calls of each tenant that Redis keeps, without prompts and answers; 0: none.'),
     })
     .prefault({}),
+  response_cache: z
+    .strictObject({
+      answer_bytes_max: z
+        .int()
+        .min(1)
+        .max(16_000_000)
+        .default(1_000_000)
+        .describe('Larger answers are not kept.'),
+      tenant_bytes_max: z
+        .int()
+        .min(1)
+        .max(100_000_000_000)
+        .default(64_000_000)
+        .describe('Kept answers of one tenant together, in the memory of Redis; those that end first go.'),
+    })
+    .prefault({})
+    .describe('Answers kept for equal requests, of models that have `cache`.'),
+  idempotency: z
+    .strictObject({
+      seconds: z
+        .int()
+        .min(60)
+        .max(604_800)
+        .default(86_400)
+        .describe('How long an Idempotency-Key is remembered, with its answer; tell your callers.'),
+      answer_bytes_max: z
+        .int()
+        .min(1)
+        .max(16_000_000)
+        .default(1_000_000)
+        .describe('Larger answers are not kept; who repeats such a request is told so.'),
+      tenant_bytes_max: z
+        .int()
+        .min(1)
+        .max(100_000_000_000)
+        .default(64_000_000)
+        .describe(
+          'Answers of one tenant together, in the memory of Redis; when it is full, new keys get 429.',
+        ),
+      tenant_keys_max: z
+        .int()
+        .min(1)
+        .max(10_000_000)
+        .default(10_000)
+        .describe('Keys of one tenant that are remembered; when there are so many, new ones get 429.'),
+    })
+    .prefault({})
+    .describe('Requests with an Idempotency-Key, each of which runs once.'),
+  jobs,
+  worker,
+  webhooks,
   timeouts: timeouts.prefault({}),
   upstreams: z.array(upstream).default([]).describe('The GPU servers.'),
   models: z.array(model).default([]).describe('What clients may ask for.'),
@@ -252,14 +330,7 @@ export const configSchema = z.strictObject({
   media: z
     .strictObject({
       allowed_hosts: z
-        .array(
-          z
-            .string()
-            .regex(
-              /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/,
-              'must be a host; write it as images.example.com, or with a port as 10.0.0.9:9000 or [fd00::9]:9000',
-            ),
-        )
+        .array(mediaHost)
         .default([])
         .describe(
           'Hosts from which images named by address are fetched; all others are refused. Without a port: 80 and 443. A name must lead to public addresses only; an inside host is listed by its IP address.',

@@ -12,6 +12,7 @@ const secretPaths = [
   /^secret$/,
   /^admin\.token$/,
   /^redis\.(url|sentinel_password)$/,
+  /^queue\.redis_url$/,
   /^keys\.environment/,
   /^upstreams\[\d+\]\.(api_key|api_key_env|url)$/,
 ];
@@ -64,10 +65,15 @@ export function secretsInFile(value: Readonly<Values>): Finding[] {
   const findings = places
     .filter(([path]) => valueAt(value, path) !== undefined)
     .map(([path, remedy]) => ({ path, problem: 'a secret must not stand in the file', remedy }));
-  const redis = valueAt(value, ['redis', 'url']);
-  if (typeof redis === 'string' && redis.includes('@')) {
-    const remedy = 'set REDIS_URL or REDIS_URL_FILE';
-    findings.push({ path: ['redis', 'url'], problem: 'a password must not stand in the file', remedy });
+  const addresses: [Path, variable: string][] = [
+    [['redis', 'url'], 'REDIS_URL'],
+    [['queue', 'redis_url'], 'QUEUE_REDIS_URL'],
+  ];
+  for (const [path, variable] of addresses) {
+    const address = valueAt(value, path);
+    if (typeof address !== 'string' || !address.includes('@')) continue;
+    const remedy = `set ${variable} or ${variable}_FILE`;
+    findings.push({ path, problem: 'a password must not stand in the file', remedy });
   }
   return findings;
 }

@@ -182,7 +182,7 @@ class Walk {
       const place = [...path, name];
       this.offsets.set(formatPath(place), key.range?.[0] ?? 0);
       const plain = value === null ? null : this.plain(value, place);
-      if (plain !== null || path.includes('body_schema')) entries.push([name, plain]);
+      if (plain !== null || meansNull(path)) entries.push([name, plain]);
     }
     return Object.fromEntries(entries);
   }
@@ -197,6 +197,13 @@ class Walk {
     this.exceededAt = offset;
     return this.exceeded === undefined;
   }
+}
+
+/** Elsewhere a key without a value counts as left out. */
+function meansNull(path: Path): boolean {
+  const [section] = path;
+  if (section === 'tenants') return path.length > 1;
+  return section === 'policies' ? path.length > 2 : path.includes('body_schema');
 }
 
 /** An alias means the last anchor of its name before it. */

@@ -14,6 +14,41 @@ export type Outcome =
   /** The answer had begun and could not be finished; `refusal` says why. */
   | 'broken';
 
+/**
+ * What became of a GPU server's attempt at a call, where it was no answer. A closed set. `frozen`: its probes were not
+ * answered, and the call was moved on; a number: the status with which it failed; the others: what happened on the wire.
+ */
+export type AttemptFailure =
+  | 'connect'
+  | 'reset'
+  | 'malformed'
+  | 'first_byte'
+  | 'idle'
+  | 'total'
+  | 'ended_early'
+  | 'too_long'
+  | 'frozen'
+  | number;
+
+/** Names have up to 128 characters, and many clients take no more than 16 KB of headers. */
+const TRIED_SHOWN_MAX = 16;
+
+/**
+ * Where an answer came from. A closed set: it is a metric label. `shared`: from another caller's upstream call; `job`:
+ * from the job that was made of the call, by a worker.
+ */
+export type AnsweredFrom = 'upstream' | 'shared' | 'cache' | 'job';
+
+/** What the headers of an answer say of the stores that were asked for it. */
+export interface StoredMark {
+  /** Undefined: the model has no cache. */
+  readonly cache: 'hit' | 'miss' | 'bypass' | undefined;
+  /** Of an answer from the cache. */
+  readonly ageSeconds: number | undefined;
+  /** It was the answer to an earlier request with the same Idempotency-Key. */
+  readonly isReplayed: boolean;
+}
+
 /** `unsent`: it never went to a GPU server. */
 export type CallEnd = 'finished' | 'failed' | 'client_gone' | 'unsent';
 
@@ -49,16 +84,32 @@ export class Call {
   upstreamEndedAtMs = 0;
   bytesIn = 0;
   bytesOut = 0;
+  /** Of the bytes that went out, those that the gateway itself put into the answer. */
+  addedBytes = 0;
   attempts = 0;
+  #failedAttempts: string[] | undefined = undefined;
+  answeredFrom: AnsweredFrom = 'upstream';
+  stored: StoredMark | undefined = undefined;
+  /** Set where a job was made of the call: its id. */
+  job: string | undefined = undefined;
+  /** Of the header `Prefer`, what was heeded. */
+  preference: string | undefined = undefined;
   usage: Usage | undefined = undefined;
   /** Of all GPUs of the server, this call's part of the time that it was worked on. */
   gpuMs = 0;
 
   /**
    * Closes the ticket of a call that was admitted. Called when the GPU server is done with it, and again when the
-   * response has closed; the first time counts.
+   * response has closed; the first time counts. Whoever shares the upstream call with others takes it away and calls
+   * it with the record of that call.
    */
-  settle: ((how: CallEnd) => void) | undefined = undefined;
+  settle: ((how: CallEnd, record?: Call) => void) | undefined = undefined;
+  /** Set while this one pays for an upstream call that may outlast it: what is to be done when that is over. */
+  whenOver: ((act: () => void) => void) | undefined = undefined;
+  /** In the record of a shared upstream call: who pays for it has left before its end. */
+  unheard = false;
+  /** Without Redis, which has been waited for. */
+  isAdmittedLocally = false;
   /** Once it has reached admission: what the headers say. */
   standing: Standing | undefined = undefined;
 
@@ -79,6 +130,38 @@ export class Call {
     this.route = start.route;
     this.clientAddress = start.clientAddress;
     this.startedAtMs = start.startedAtMs;
+  }
+
+  /** What an upstream call did that was made for this call and for others. */
+  adopt(record: Call): void {
+    this.forwardedAtMs = record.forwardedAtMs;
+    this.attempts = record.attempts;
+    this.#failedAttempts = record.#failedAttempts;
+    this.upstream = record.upstream;
+    this.upstreamEndedAtMs = record.upstreamEndedAtMs;
+    this.gpuMs = record.gpuMs;
+    this.usage = record.usage;
+  }
+
+  /** The attempt that was begun last came to nothing. Of several reasons for one attempt the first counts. */
+  attemptFailed(what: AttemptFailure): void {
+    const failed = this.#failedAttempts ?? [];
+    if (failed.length >= this.attempts) return;
+    failed.push(`${this.upstream} ${what}`);
+    this.#failedAttempts = failed;
+  }
+
+  /**
+   * The servers that were asked, in order, and what each of them said: `gpu-1 connect, gpu-2 502, gpu-3 200`. The last
+   * 16 where there are more; `given_up`: it might have answered. Undefined: none was asked.
+   * @param status of the answer; 0: there is none
+   */
+  tried(status: number): string | undefined {
+    if (this.attempts === 0) return undefined;
+    const failed = this.#failedAttempts ?? [];
+    if (failed.length >= this.attempts) return failed.slice(-TRIED_SHOWN_MAX).join(', ');
+    const last = `${this.upstream} ${status === 0 || status >= 500 ? 'given_up' : status}`;
+    return [...failed.slice(1 - TRIED_SHOWN_MAX), last].join(', ');
   }
 
   outcome(finished: boolean): Outcome {

@@ -98,6 +98,18 @@ export const errorTable = {
     code: 'model_not_found',
     meaning: 'No model has this name; `GET /v1/models` lists them.',
   },
+  job_not_found: {
+    ...client,
+    status: 404,
+    code: 'job_not_found',
+    meaning: 'The tenant of the key has no such job, or not any more.',
+  },
+  job_has_no_answer: {
+    ...client,
+    status: 404,
+    code: 'job_has_no_answer',
+    meaning: 'The job has not ended, has ended without an answer, or its answer has expired.',
+  },
   method_not_allowed: {
     ...client,
     status: 405,
@@ -110,6 +122,32 @@ export const errorTable = {
     code: 'conflict',
     meaning: 'The thing exists already, or has changed meanwhile.',
   },
+  idempotency_running: {
+    type: 'requests',
+    blame: 'limit',
+    retryable: true,
+    status: 409,
+    code: 'idempotency_running',
+    meaning: 'A request with this Idempotency-Key is still running.',
+  },
+  idempotency_answer_gone: {
+    ...client,
+    status: 409,
+    code: 'idempotency_answer_gone',
+    meaning: 'The request with this Idempotency-Key has run, but its answer was too large to be kept.',
+  },
+  idempotency_mismatch: {
+    ...client,
+    status: 422,
+    code: 'idempotency_mismatch',
+    meaning: 'This Idempotency-Key belongs to another request of the same tenant.',
+  },
+  job_cancelled: {
+    ...client,
+    status: 409,
+    code: 'job_cancelled',
+    meaning: 'The job for whose answer the caller waited was cancelled.',
+  },
   request_timeout: {
     ...client,
     status: 408,
@@ -121,6 +159,13 @@ export const errorTable = {
     status: 413,
     code: 'request_too_large',
     meaning: 'The body is over the limit of this route.',
+  },
+  request_oversized: {
+    ...client,
+    status: 413,
+    code: 'request_oversized',
+    meaning:
+      'The request is too large to be answered at once, and the tenant wants no job made of it by itself.',
   },
   unsupported_media_type: {
     ...client,
@@ -161,6 +206,23 @@ export const errorTable = {
     meaning:
       'A quota of the key or its tenant is used up; the message names it and says when it begins anew.',
   },
+  idempotency_full: {
+    type: 'requests',
+    blame: 'limit',
+    retryable: false,
+    status: 429,
+    code: 'idempotency_full',
+    meaning:
+      'The tenant has as many Idempotency-Keys, or bytes of answers to them, as are remembered for one.',
+  },
+  too_many_jobs: {
+    type: 'requests',
+    blame: 'limit',
+    retryable: true,
+    status: 429,
+    code: 'too_many_jobs',
+    meaning: 'As many jobs of the tenant, or bytes of them, are unfinished as may be for one.',
+  },
   internal_error: {
     type: 'server_error',
     blame: 'us',
@@ -174,6 +236,12 @@ export const errorTable = {
     status: 502,
     code: 'upstream_error',
     meaning: 'The GPU server failed, or broke off its answer.',
+  },
+  job_failed: {
+    ...upstream,
+    status: 502,
+    code: 'job_failed',
+    meaning: 'The job for whose answer the caller waited has failed; its record has the cause.',
   },
   upstream_unavailable: {
     ...upstream,
@@ -198,6 +266,22 @@ export const errorTable = {
     meaning:
       'Redis cannot be reached and the request needs it, such as a key that this replica has not seen lately.',
   },
+  job_queue_full: {
+    type: 'service_unavailable',
+    blame: 'us',
+    retryable: true,
+    status: 503,
+    code: 'job_queue_full',
+    meaning: 'As many jobs, or bytes of them, are unfinished as may be in all.',
+  },
+  policy_missing: {
+    type: 'service_unavailable',
+    blame: 'us',
+    retryable: true,
+    status: 503,
+    code: 'policy_missing',
+    meaning: 'The key or its tenant names a policy that the configuration of this replica does not have.',
+  },
   draining: {
     type: 'service_unavailable',
     blame: 'us',
@@ -205,6 +289,14 @@ export const errorTable = {
     status: 503,
     code: 'draining',
     meaning: 'The replica is shutting down and its drain limit has passed; another one will answer.',
+  },
+  job_expired: {
+    type: 'server_error',
+    blame: 'limit',
+    retryable: false,
+    status: 504,
+    code: 'job_expired',
+    meaning: 'The job for whose answer the caller waited has not run within its lifetime.',
   },
   upstream_timeout: {
     ...upstream,

@@ -16,6 +16,8 @@ export interface KeyRecord extends Allowance {
   readonly tenant: string;
   readonly name: string;
   readonly status: KeyStatus;
+  /** Name of the policy of its calls, beside that of its tenant; null: none. */
+  readonly policy: string | null;
   /** How the secret came about: made here, brought along, or named by `SLUICE_KEYS`. */
   readonly origin: 'generated' | 'imported' | 'environment';
   /** ISO 8601, UTC. */
@@ -32,15 +34,57 @@ export const tenantPriorities = ['low', 'normal', 'high'] as const;
 
 export type TenantPriority = (typeof tenantPriorities)[number];
 
-export interface TenantRecord extends Allowance {
-  readonly name: string;
-  readonly status: 'active' | 'disabled';
+/** What becomes of a call that is too large for a held connection, or over a limit; see `JobTerms`. */
+export const jobWays = ['hold', 'async', 'reject'] as const;
+
+export type JobWayWanted = (typeof jobWays)[number];
+
+export const HOLD_SECONDS_MAX = 600;
+export const WEIGHT_MIN = 0.1;
+export const WEIGHT_MAX = 100;
+
+/** How a tenant wants its jobs treated. */
+export interface JobTerms {
+  /**
+   * Of an oversized call that says nothing itself. `hold`: the caller waits on his connection until its turn has come;
+   * `async`: he gets 202 with the job's id; `reject`: it is refused.
+   */
+  readonly oversize: JobWayWanted;
+  /** The same for a call that would get a 429, spent quotas apart. */
+  readonly over_limit: JobWayWanted;
+  /** How long a caller waits for an answer that is not streamed, before he gets 202; 1–600. */
+  readonly hold_seconds: number;
+  /** Its share of the GPU servers against those of other tenants whose jobs wait; 0.1–100. */
+  readonly weight: number;
+}
+
+export const usualJobTerms: JobTerms = Object.freeze({
+  oversize: 'hold',
+  over_limit: 'reject',
+  hold_seconds: 60,
+  weight: 1,
+});
+
+/** What a tenant may use, and how its calls are treated. */
+export interface TenantTerms extends Allowance, JobTerms {
+  /** Name of the policy of all its calls; null: none. */
+  readonly policy: string | null;
   /** Whether JSON answers carry `metadata`. */
   readonly answer_metadata: boolean;
+  /** Whether answers name the GPU servers that were tried. */
+  readonly show_attempts: boolean;
   readonly priority: TenantPriority;
+}
+
+export interface TenantRecord extends TenantTerms {
+  readonly name: string;
+  readonly status: 'active' | 'disabled';
   readonly created_at: string;
   readonly revision: number;
 }
+
+/** Of whoever has none: the same list for all, so that it is told by one comparison. */
+export const noPolicies: readonly string[] = Object.freeze([]);
 
 /** A checked caller. */
 export interface Principal {
@@ -58,8 +102,14 @@ export interface Principal {
   readonly version: number;
   /** Whether JSON answers carry `metadata`, as the tenant wants it. */
   readonly answerMetadata: boolean;
+  /** Whether answers name the GPU servers that were tried, as the tenant wants it. */
+  readonly showAttempts: boolean;
+  /** Names of the policies in the order in which they apply: the key's, then the tenant's; each once. */
+  readonly policies: readonly string[];
   /** Of the tenant: -1 low, 0 normal, 1 high. */
   readonly priority: number;
+  /** Of the tenant. */
+  readonly jobs: JobTerms;
   /** When the holder's page of usage begins: creation of the key, ISO 8601. */
   readonly createdAt: string;
 }

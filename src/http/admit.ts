@@ -12,6 +12,7 @@ import type { Model } from '../upstream/models.ts';
 import type { Inference, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
 import { checkAllowed } from './model-access.ts';
+import { findModel, type PrepareParts, prepare } from './prepare.ts';
 import type { Responder } from './respond.ts';
 
 export interface AdmitParts {
@@ -31,40 +32,68 @@ export interface AdmitParts {
 /** Limits change rarely; who changes them several times a second is not waited for. */
 const TRIES_MAX = 4;
 
+/** Who may take a call that was refused at a limit. False: it is to be answered so. */
+export type OverLimit = (request: FastifyRequest, reply: FastifyReply, refused: Refusal) => boolean;
+
 /** 429, 503: may this call of a model run now? */
-export function admitInference(parts: AdmitParts): Step {
+export function admitInference(parts: AdmitParts & PrepareParts, overLimit: OverLimit): Step {
+  const all = { ...parts, overLimit };
   return (request, reply, next) => {
-    const inference = request.inference as Inference & { model: Model };
-    const { model, body, endpoint } = inference;
-    const { name, prices } = model;
-    const estimate =
-      inference.estimate ?? parts.estimator.estimate(name, body.value, body.bytes.length, endpoint.path);
-    const isAllowed = (principal: Principal) => checkAllowed(principal, model);
-    admitCall(parts, request, reply, { model: name, prices, estimate }, isAllowed, next);
+    const reservation = reservationOf(parts.estimator, request.inference as Inference & { model: Model });
+    const reserveAnew: ReserveAnew = (principal, held) => {
+      const { model, endpoint } = request.inference as Inference & { model: Model };
+      const { policies } = request.call.principal as Principal;
+      if (isSameList(policies, principal.policies)) return checkAllowed(principal, model) ?? held;
+      // Whether the prompt still fits the context is left to the server.
+      const refused = prepare(endpoint, parts, request, principal) ?? findModel(parts, request, principal);
+      return refused ?? reservationOf(parts.estimator, request.inference as Inference & { model: Model });
+    };
+    admitCall(all, request, reply, reservation, reserveAnew, next);
   };
 }
 
-/** The same for a pass-through route, to which limits on tokens do not apply. */
-export function admitPlain(parts: AdmitParts, path: string): Step {
-  const reservation = { model: path, prices: parts.pricesOf(path), estimate: undefined };
-  return (request, reply, next) => admitCall(parts, request, reply, reservation, () => undefined, next);
+export function reservationOf(
+  estimator: Estimator,
+  { model, body, endpoint, estimate }: Inference & { model: Model },
+): Reservation {
+  const { name, prices } = model;
+  return {
+    model: name,
+    prices,
+    estimate: estimate ?? estimator.estimate(name, body.value, body.bytes.length, endpoint.path),
+  };
 }
 
-type IsAllowed = (principal: Principal) => Refusal | undefined;
+export function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((name, index) => name === other[index]));
+}
+
+/** The same for a pass-through route, to which neither limits on tokens nor policies apply. */
+export function admitPlain(parts: AdmitParts, path: string, overLimit: OverLimit): Step {
+  const reservation = { model: path, prices: parts.pricesOf(path), estimate: undefined };
+  const all = { ...parts, overLimit };
+  return (request, reply, next) => admitCall(all, request, reply, reservation, (_, held) => held, next);
+}
+
+/** For a caller whose record has changed since the call began. */
+type ReserveAnew = (principal: Principal, held: Reservation) => Reservation | Refusal;
 
 function admitCall(
-  parts: AdmitParts,
+  parts: AdmitParts & { readonly overLimit: OverLimit },
   request: FastifyRequest,
   reply: FastifyReply,
   reservation: Reservation,
-  isAllowed: IsAllowed,
+  reserveAnew: ReserveAnew,
   next: () => void,
 ): void {
   const refuse = (refused: Refusal) => parts.responder.refuse(request, reply, refused);
-  askForTicket(parts, request, reservation, isAllowed).then(
+  askForTicket(parts, request, reservation, reserveAnew).then(
     (result) => {
-      if (!('ticket' in result)) return refuse(result);
-      settleWith(parts, request, reservation, result.ticket);
+      if (!('ticket' in result)) {
+        if (!parts.overLimit(request, reply, result)) refuse(result);
+        return;
+      }
+      settleWith(parts, request, result.reservation, result.ticket);
       // Its close event, which would have settled the call, has passed.
       if (reply.raw.destroyed) request.call.settle?.('unsent');
       else next();
@@ -76,21 +105,26 @@ function admitCall(
 async function askForTicket(
   { admission, estimator, authenticator }: AdmitParts,
   request: FastifyRequest,
-  reservation: Reservation,
-  isAllowed: IsAllowed,
-): Promise<{ readonly ticket: Ticket } | Refusal> {
+  first: Reservation,
+  reserveAnew: ReserveAnew,
+): Promise<{ readonly ticket: Ticket; readonly reservation: Reservation } | Refusal> {
   const { call } = request;
-  const charge = chargeOf(reservation, estimator);
+  let reservation = first;
   for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const charge = chargeOf(reservation, estimator);
     const result = await admission.admit(call.principal as Principal, reservation.model, charge);
     if (result.kind === 'admitted' || result.kind === 'refused') call.standing = result.standing;
-    if (result.kind === 'admitted') return result;
+    if (result.kind === 'admitted') {
+      call.isAdmittedLocally = result.isLocal;
+      return { ticket: result.ticket, reservation };
+    }
     if (result.kind === 'refused') return result.refusal;
     const presented = presentedKey(request.headers) as string;
     const verdict = await authenticator.authenticateAnew(presented, call.clientAddress, Date.now());
     if (!verdict.ok) return verdict.refusal;
-    const refused = isAllowed(verdict.principal);
-    if (refused) return refused;
+    const anew = reserveAnew(verdict.principal, reservation);
+    if (!('prices' in anew)) return anew;
+    reservation = anew;
     call.principal = verdict.principal;
   }
   return limitsKeepChanging;
@@ -103,13 +137,13 @@ function settleWith(
   reservation: Reservation,
   ticket: Ticket,
 ): void {
-  call.settle = (how) => {
+  call.settle = (how, record = call) => {
     call.settle = undefined;
     try {
-      ticket.close(settlementOf(call, how, reservation, estimator, ticket.reserved));
+      ticket.close(settlementOf(record, how, reservation, estimator, ticket.reserved));
     } catch (error) {
       settlementFailed(error as Error);
-      ticket.close(settlementAsReserved(call, ticket.reserved));
+      ticket.close(settlementAsReserved(record, ticket.reserved));
     }
   };
 }

@@ -13,6 +13,7 @@ import type { Config } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
 import type { Router } from '../upstream/router.ts';
+import type { SharedCalls } from '../upstream/shared/shared-calls.ts';
 import { TokenCounter } from '../upstream/tokenize.ts';
 import { type AdmitParts, admitInference } from './admit.ts';
 import { jsonBodyParser } from './body.ts';
@@ -20,15 +21,22 @@ import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
 import { checkContextLength } from './context-length.ts';
 import { endpoints } from './endpoints.ts';
+import type { EqualParts } from './equal-requests.ts';
 import type { Exchanges, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
 import { health, index } from './health.ts';
-import { answer, route, validate } from './inference.ts';
+import { type IdempotencyParts, idempotency } from './idempotency.ts';
+import { answer, replay, route, validate } from './inference.ts';
+import { diversion } from './jobs/divert.ts';
+import { jobHeaderNames } from './jobs/job-headers.ts';
+import { type JobRoutesParts, registerJobs } from './jobs/routes.ts';
+import type { TakeParts } from './jobs/take.ts';
 import { limitHeaderNames } from './limit-headers.ts';
 import { watchMethods } from './methods.ts';
 import { listModels, showModel } from './models-route.ts';
 import { registerPassthrough } from './passthrough.ts';
 import { Responder } from './respond.ts';
+import { storedHeaderNames } from './stored-headers.ts';
 import { usageRoute } from './usage-route.ts';
 
 export interface PublicAppParts {
@@ -40,6 +48,11 @@ export interface PublicAppParts {
   readonly models: Models;
   readonly router: Router;
   readonly exchanges: Exchanges;
+  readonly shared: SharedCalls;
+  readonly cache: EqualParts['cache'];
+  readonly cacheAsked: EqualParts['cacheAsked'];
+  readonly once: IdempotencyParts['once'];
+  readonly jobs: JobRoutesParts['jobs'] & TakeParts['jobs'];
   readonly authenticator: AdmitParts['authenticator'] & {
     authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
   };
@@ -64,6 +77,8 @@ export interface PublicAppParts {
  *     validate       400
  *     route          403 404 503
  *     context        400       is the prompt too long for the model? The server is asked where that is close
+ *     idempotency    400 409 422 429 503, or the answer to the same request before
+ *     divert         413 429 503, or what becomes of the job that is made of it: 202, or the answer when it has run
  *     admit          429 503   one round trip to Redis, which hands out a ticket
  *     answer         400 502 503 504, or what the GPU server says
  *
@@ -86,6 +101,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
   const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
 
   app.decorateRequest('inference', null);
+  app.decorateRequest('once', null);
   app.addHook('onRequest', open);
   if (hasCors) registerCors(app, config.cors);
   app.removeAllContentTypeParsers();
@@ -94,6 +110,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
 
   app.after(() => {
     app.addHook('onRequest', unknownPath(responder));
+    const divert = diversion({ ...parts, responder });
     for (const endpoint of endpoints) {
       app.route({
         method: 'POST',
@@ -103,7 +120,9 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
         preHandler: [
           route({ ...parts, responder }),
           checkContextLength({ ...parts, responder, tokenCounter }),
-          admitInference({ ...parts, responder }),
+          idempotency({ ...parts, responder, diversion: divert, replay: replay({ ...parts, responder }) }),
+          divert.step,
+          admitInference({ ...parts, responder }, divert.overLimit),
         ],
         handler: answer({ ...parts, responder }),
       });
@@ -113,6 +132,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
     app.get('/v1/models/*', { onRequest: authenticate }, showModel({ models, responder, createdAt }));
     const limitMs = config.redis.command_timeout_ms;
     app.get('/v1/usage', { onRequest: authenticate }, usageRoute({ ...parts, responder, limitMs }));
+    registerJobs(app, { ...parts, responder, authenticate });
     app.get('/', index({ ...parts, responder }));
     app.get('/health', health({ ...parts, responder }));
     registerPassthrough(app, { ...parts, responder, authenticate });
@@ -178,7 +198,10 @@ function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config
       'retry-after',
       'retry-after-ms',
       'server-timing',
+      'x-sluice-attempts',
       ...limitHeaderNames,
+      ...storedHeaderNames,
+      ...jobHeaderNames,
     ],
     strictPreflight: false,
   });
@@ -213,6 +236,11 @@ function endedBy({ observe, untrustedForward }: PublicAppParts) {
     }
     // Calls that never went to a GPU server; all others are settled by now.
     request.call.settle?.('unsent');
-    observe(request, reply.raw.writableFinished, endedAtMs);
+    void request.once?.free();
+    const finished = reply.raw.writableFinished;
+    const { whenOver } = request.call;
+    // Others, or nobody, may still listen to what this call pays for: its cost is not known before the end.
+    if (whenOver) whenOver(() => observe(request, finished, endedAtMs));
+    else observe(request, finished, endedAtMs);
   };
 }

@@ -1,4 +1,5 @@
 import { type Refusal, refusal } from '../core/errors.ts';
+import { type Caps, capOf, isOfKind, kindOf, leastOf } from '../core/parameters.ts';
 
 /** What the gateway knows of one of OpenAI's operations. */
 export interface Endpoint {
@@ -19,59 +20,6 @@ export const endpoints = [
   { path: '/v1/rerank', required: ['query', 'documents'], streams: 'never', unsupported: [] },
   { path: '/v1/score', required: [], streams: 'never', unsupported: [] },
 ] as const satisfies readonly Endpoint[];
-
-type Kind = 'string' | 'boolean' | 'number' | 'integer' | 'object' | 'array' | 'string or array';
-
-/** Types of the fields that the gateway decides on, and of those that servers answer with 500 to when wrong. */
-const kinds: Readonly<Record<string, Kind>> = {
-  model: 'string',
-  messages: 'array',
-  documents: 'array',
-  tools: 'array',
-  stream: 'boolean',
-  stream_options: 'object',
-  n: 'integer',
-  best_of: 'integer',
-  max_tokens: 'integer',
-  max_completion_tokens: 'integer',
-  max_output_tokens: 'integer',
-  top_logprobs: 'integer',
-  seed: 'integer',
-  stop: 'string or array',
-  temperature: 'number',
-  top_p: 'number',
-  presence_penalty: 'number',
-  frequency_penalty: 'number',
-  response_format: 'object',
-};
-
-const matches: Readonly<Record<Kind, (value: unknown) => boolean>> = {
-  string: (value) => typeof value === 'string',
-  boolean: (value) => typeof value === 'boolean',
-  number: (value) => typeof value === 'number',
-  integer: (value) => Number.isSafeInteger(value),
-  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  array: (value) => Array.isArray(value),
-  'string or array': (value) => typeof value === 'string' || Array.isArray(value),
-};
-
-export interface Caps {
-  readonly n: number;
-  readonly max_tokens: number;
-  readonly stop: number;
-  readonly logprobs: number;
-}
-
-/** Which of the caps binds which field. `logprobs` is a number in completions and a boolean in chat. */
-const capped: Readonly<Record<string, keyof Caps>> = {
-  n: 'n',
-  best_of: 'n',
-  max_tokens: 'max_tokens',
-  max_completion_tokens: 'max_tokens',
-  max_output_tokens: 'max_tokens',
-  logprobs: 'logprobs',
-  top_logprobs: 'logprobs',
-};
 
 const STRING_CHARACTERS_MAX = 1_024;
 
@@ -101,11 +49,12 @@ export function checkBody(
   return endpoint.path === '/v1/chat/completions' ? checkMessages(body.messages as unknown[]) : undefined;
 }
 
-function checkField(name: string, value: unknown, caps: Caps): Refusal | undefined {
+/** One field by itself. */
+export function checkField(name: string, value: unknown, caps: Caps): Refusal | undefined {
   if (value === null) return undefined;
-  const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-  if (kind && !matches[kind](value)) return invalid(name, `must be of type ${kind}`);
-  const cap = Object.hasOwn(capped, name) ? capped[name] : undefined;
+  const kind = kindOf(name);
+  if (kind && !isOfKind(kind, value)) return invalid(name, `must be of type ${kind}`);
+  const cap = capOf(name);
   if (cap && typeof value === 'number' && (value > caps[cap] || value < leastOf(cap))) {
     return invalid(name, `must be between ${leastOf(cap)} and ${caps[cap]}`);
   }
@@ -118,18 +67,13 @@ function checkField(name: string, value: unknown, caps: Caps): Refusal | undefin
   return undefined;
 }
 
-/** llama.cpp takes -1 tokens for "until the context ends", which is what leaving it out means. */
-function leastOf(cap: keyof Caps): number {
-  return cap === 'max_tokens' ? -1 : 0;
-}
-
 function checkMessages(messages: readonly unknown[]): Refusal | undefined {
   if (messages.length === 0) return invalid('messages', 'must not be empty');
   for (const [index, message] of messages.entries()) {
-    if (!matches.object(message)) return invalid(`messages[${index}]`, 'must be of type object');
+    if (!isOfKind('object', message)) return invalid(`messages[${index}]`, 'must be of type object');
     const { role, content } = message as Record<string, unknown>;
     if (typeof role !== 'string') return invalid(`messages[${index}].role`, 'must be of type string');
-    const isContent = content === undefined || content === null || matches['string or array'](content);
+    const isContent = content === undefined || content === null || isOfKind('string or array', content);
     if (!isContent) return invalid(`messages[${index}].content`, 'must be of type string or array');
   }
   return undefined;

@@ -20,9 +20,14 @@ declare module 'fastify' {
 /** A request for an answer of a model, as far as the steps have come with it. */
 export interface Inference {
   readonly endpoint: Endpoint;
+  /** As the policies of the caller have made it, but for its `model`. */
   readonly body: JsonBody;
   /** As the client sent it. */
   readonly requestedModel: string | undefined;
+  /** What the client or a policy wants; undefined: the default. */
+  readonly modelName: string | undefined;
+  /** What comes behind each choice of the answer. */
+  readonly suffix: string | undefined;
   readonly streamed: boolean;
   readonly media: LiveConfig['media'];
   /** What goes to the GPU server, once the model is known. */

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../config/schema.ts';
 import type { Models } from '../upstream/models.ts';
 import { allMembers } from '../upstream/public-model.ts';
 import type { Health } from '../upstream/upstream.ts';
@@ -6,6 +7,7 @@ import type { Exchanges } from './exchange.ts';
 import type { Responder } from './respond.ts';
 
 interface HealthParts {
+  readonly config: Pick<Config, 'routes'>;
   readonly models: Models;
   readonly exchanges: Exchanges;
   readonly responder: Responder;
@@ -22,6 +24,7 @@ const ENDPOINTS = {
   score: '/v1/score',
   models: '/v1/models',
   usage: '/v1/usage',
+  jobs: '/v1/jobs',
   health: '/health',
 };
 
@@ -35,7 +38,7 @@ export function index({ responder, exchanges, version }: HealthParts) {
 }
 
 /** `GET /health`: 200 while the process lives, whatever is down behind it, from what the probes last saw. */
-export function health({ models, responder, exchanges, redis }: HealthParts) {
+export function health({ config, models, responder, exchanges, redis }: HealthParts) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const body = {
       status: exchanges.draining ? 'draining' : 'ok',
@@ -43,6 +46,14 @@ export function health({ models, responder, exchanges, redis }: HealthParts) {
       gateway: exchanges.draining ? 'draining' : 'ok',
       redis: redis(),
       models: Object.fromEntries(models.list().map((model) => [model.name, best(allMembers(model))])),
+      ...(config.routes.length > 0 && {
+        routes: Object.fromEntries(
+          config.routes.map(({ path, upstream }) => [
+            path,
+            models.upstreams.get(upstream)?.health ?? 'unreachable',
+          ]),
+        ),
+      }),
     };
     responder.json(request, reply, exchanges.draining ? 503 : 200, JSON.stringify(body));
   };

@@ -1,90 +1,51 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { LiveConfig } from '../config/live.ts';
+import type { Config } from '../config/schema.ts';
 import type { Call } from '../core/call.ts';
-import { type Refusal, refusal } from '../core/errors.ts';
-import { type Edit, splice } from '../core/json-scan.ts';
+import { refusal } from '../core/errors.ts';
 import type { Principal } from '../core/principal.ts';
+import type { AnswerShape, StoredAnswer } from '../upstream/answer-source.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../upstream/media.ts';
 import type { Model, Models } from '../upstream/models.ts';
-import type { AnswerShape } from '../upstream/relay.ts';
-import type { Router } from '../upstream/router.ts';
-import { hashOf } from '../upstream/version-choice.ts';
+import { upstreamHeaders, withMembers } from '../upstream/outgoing.ts';
 import { answerMetadata } from './answer-metadata.ts';
 import type { JsonBody } from './body.ts';
 import { dispatch } from './dispatch.ts';
 import { checkBody, type Endpoint } from './endpoints.ts';
-import type { Exchanges, Inference, Step } from './exchange.ts';
-import { checkAllowed } from './model-access.ts';
-import type { Responder } from './respond.ts';
+import { answerEqual, type EqualParts, isEqualRequest, type Passage } from './equal-requests.ts';
+import type { Inference, Step } from './exchange.ts';
+import { findModel, prepare } from './prepare.ts';
+import { playStored } from './share.ts';
 
-export interface InferenceParts {
+export interface InferenceParts extends EqualParts {
+  readonly config: Pick<Config, 'listen' | 'idempotency'>;
   /** Read once for each request, which then keeps it. */
   readonly live: () => LiveConfig;
   readonly version: string;
   readonly models: Models;
-  readonly router: Router;
-  readonly exchanges: Exchanges;
-  readonly responder: Responder;
 }
 
-/** 400: shape, types, bounds. */
-export function validate(endpoint: Endpoint, { live, responder }: InferenceParts): Step {
+/** 400, 503: shape, types, bounds, and the caller's policies. */
+export function validate(endpoint: Endpoint, parts: InferenceParts): Step {
+  const { live, responder } = parts;
   return (request, reply, next) => {
-    const config = live();
     const body = request.body as JsonBody | undefined;
     const refused = body
-      ? (checkHeaders(request) ?? checkBody(endpoint, body.value, config.caps))
+      ? (checkBody(endpoint, body.value, live().caps) ??
+        prepare(endpoint, parts, request, request.call.principal as Principal))
       : refusal('invalid_json', 'The request has no body.');
-    if (refused || !body) return responder.refuse(request, reply, refused as Refusal);
-    const { model, stream } = body.value;
-    request.inference = {
-      endpoint,
-      body,
-      requestedModel: typeof model === 'string' ? model : undefined,
-      streamed: stream === true,
-      media: config.media,
-      model: undefined,
-      estimate: undefined,
-    };
-    next();
+    if (refused) responder.refuse(request, reply, refused);
+    else next();
   };
 }
 
-function checkHeaders(request: FastifyRequest): Refusal | undefined {
-  if (request.headers['idempotency-key'] === undefined) return undefined;
-  const message = 'Idempotency-Key is not supported by this gateway.';
-  return refusal('unsupported_parameter', message, { param: 'Idempotency-Key' });
-}
-
-/** 403, 404: which model is meant, and may this key use it? */
-export function route({ models, responder }: InferenceParts): Step {
+/** 403, 404, 503: which model is meant, and may this key use it? */
+export function route(parts: InferenceParts): Step {
   return (request, reply, next) => {
-    const inference = request.inference as Inference;
-    const { keyId } = request.call.principal as Principal;
-    const model = models.resolve(inference.requestedModel, hashOf(keyId), Math.random);
-    const refused = model
-      ? checkAllowed(request.call.principal as Principal, model)
-      : noModel(inference.requestedModel, models);
-    if (refused) return responder.refuse(request, reply, refused);
-    inference.model = model;
-    request.call.model = model?.name;
-    request.call.version = model?.version;
-    next();
+    const refused = findModel(parts, request, request.call.principal as Principal);
+    if (refused) parts.responder.refuse(request, reply, refused);
+    else next();
   };
-}
-
-const QUOTED_CHARACTERS_MAX = 128;
-
-function noModel(requested: string | undefined, models: Models): Refusal {
-  if (requested === undefined) {
-    return refusal('missing_parameter', "Missing required parameter: 'model'.", { param: 'model' });
-  }
-  if (models.incomplete) {
-    const message = 'The model server has not been reached yet, so its models are not known.';
-    return refusal('upstream_unavailable', message, { headers: { 'retry-after': '1' } });
-  }
-  const quoted = requested.slice(0, QUOTED_CHARACTERS_MAX);
-  return refusal('model_not_found', `The model '${quoted}' does not exist.`, { param: 'model' });
 }
 
 /** 502–504, or the answer. */
@@ -118,29 +79,40 @@ function send(
   rewritten: boolean,
 ): void {
   const asksForUsage = wantsUsageChunk(inference);
-  dispatch(parts, request, reply, (model, { upstream, upstreamModel }) => ({
+  const shapeOf: Passage['shapeOf'] = (model, upstreamModel) =>
+    answerShape(request.call, inference, { model, upstreamModel }, asksForUsage, parts.version);
+  const targetOf: Passage['targetOf'] = (model, { upstream, upstreamModel }) => ({
     upstream,
     method: 'POST',
     path: inference.endpoint.path,
     headers: upstreamHeaders(upstream.authorization, request.call.requestId),
     body: outgoingBody(inference, upstreamModel, asksForUsage, rewritten),
-    shape: answerShape(request.call, inference, { model, upstreamModel }, asksForUsage, parts.version),
-  }));
+    shape: shapeOf(model, upstreamModel),
+  });
+  if (isEqualRequest(request)) answerEqual(parts, request, reply, { targetOf, shapeOf, rewritten });
+  else dispatch(parts, request, reply, targetOf);
 }
 
-/** All that a GPU server gets to see of a request besides its body. */
-function upstreamHeaders(authorization: readonly string[], requestId: string): string[] {
-  return ['content-type', 'application/json', 'x-request-id', requestId, ...authorization];
+/** Answers with what a server has said to the same request before, mapped for this caller. */
+export function replay(parts: InferenceParts) {
+  return (request: FastifyRequest, reply: FastifyReply, answer: StoredAnswer): void => {
+    const inference = request.inference as Inference & { readonly model: Model };
+    const { model } = inference;
+    const { upstreamModel } = answer;
+    const asksForUsage = wantsUsageChunk(inference);
+    const shape = answerShape(request.call, inference, { model, upstreamModel }, asksForUsage, parts.version);
+    playStored(parts, request, reply, answer, { shape, limits: model.timeouts });
+  };
 }
 
 /** Streams of chat and completions count their tokens only when asked to. */
-function wantsUsageChunk({ endpoint, body, streamed }: Inference): boolean {
+export function wantsUsageChunk({ endpoint, body, streamed }: Inference): boolean {
   if (!streamed || endpoint.streams !== 'with_stream_options') return false;
   const options = body.value.stream_options as { include_usage?: unknown } | null | undefined;
   return options?.include_usage !== true;
 }
 
-function answerShape(
+export function answerShape(
   call: Call,
   inference: Inference,
   { model, upstreamModel }: { readonly model: Model; readonly upstreamModel: string },
@@ -152,6 +124,7 @@ function answerShape(
     model: inference.requestedModel ?? model.name,
     upstreamModel,
     lastMember: answerMetadata(call, inference, version),
+    suffix: inference.suffix,
     dropUsageChunk,
     ending: inference.endpoint.streams === 'with_usage' ? 'terminal_event' : 'done',
   };
@@ -173,17 +146,5 @@ function outgoingBody(
   }
   if (rewritten) return Buffer.from(JSON.stringify({ ...body.value, ...Object.fromEntries(changes) }));
   if (changes.length === 0) return body.bytes;
-  return splice(
-    body.bytes,
-    changes.map(([name, value]) => memberEdit(body, name, value)),
-  );
-}
-
-function memberEdit({ bytes, members }: JsonBody, name: string, value: unknown): Edit {
-  const member = members.get(name);
-  const json = JSON.stringify(value);
-  if (member) return { ...member, bytes: Buffer.from(json) };
-  const start = bytes.indexOf(0x7b) + 1;
-  const separator = members.size > 0 ? ',' : '';
-  return { start, end: start, bytes: Buffer.from(`${JSON.stringify(name)}:${json}${separator}`) };
+  return withMembers(body, changes);
 }

@@ -2,15 +2,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LiveConfig } from '../config/live.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
 import { refusal } from '../core/errors.ts';
+import { Attempts } from '../upstream/attempts.ts';
 import type { Models } from '../upstream/models.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type AdmitParts, admitPlain } from './admit.ts';
 import { plainBodyParser } from './body.ts';
 import type { Exchanges, Step } from './exchange.ts';
 import { forward } from './forward.ts';
+import { plainDiversion } from './jobs/plain.ts';
+import type { TakeParts } from './jobs/take.ts';
 import type { Responder } from './respond.ts';
 
-interface PassthroughParts extends AdmitParts {
+interface PassthroughParts extends AdmitParts, TakeParts {
   readonly config: Config;
   readonly live: () => LiveConfig;
   readonly models: Models;
@@ -25,6 +28,7 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', plainBodyParser());
     for (const configured of parts.config.routes) {
+      const diversion = plainDiversion(parts, configured, () => limitsOf(configured, parts));
       scope.route({
         // Fastify writes into the list, and the configuration is frozen.
         method: [...configured.methods],
@@ -32,7 +36,11 @@ export function registerPassthrough(app: FastifyInstance, parts: PassthroughPart
         exposeHeadRoute: false,
         bodyLimit: configured.body_limit_bytes ?? parts.config.listen.body_limit_bytes,
         onRequest: parts.authenticate,
-        preHandler: [checkBody(configured, parts.responder), admitPlain(parts, configured.path)],
+        preHandler: [
+          checkBody(configured, parts.responder),
+          diversion.step,
+          admitPlain(parts, configured.path, diversion.overLimit),
+        ],
         handler: passOn(configured, parts),
       });
     }
@@ -79,12 +87,19 @@ function passOn(route: RouteConfig, parts: PassthroughParts) {
       body: (request.body as Buffer | undefined) ?? null,
       shape: { kind: 'plain' as const },
     };
-    forward(parts, request, reply, {
+    const limits = limitsOf(route, parts);
+    const source = new Attempts({
+      call: request.call,
       route: { first: target, another: () => undefined },
-      limits: { ...parts.live().timeouts, ...route.timeouts },
+      connectTimeoutMs: limits.connect_ms,
       replayable: request.method === 'GET',
     });
+    forward(parts, request, reply, { source, limits });
   };
+}
+
+function limitsOf({ timeouts }: RouteConfig, { live }: Pick<PassthroughParts, 'live'>) {
+  return { ...live().timeouts, ...timeouts };
 }
 
 const NO_SERVER = refusal('upstream_unavailable', 'The route has no server.');

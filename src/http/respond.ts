@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody, type Refusal } from '../core/errors.ts';
 import type { Exchanges } from './exchange.ts';
+import { pushJobHeaders } from './jobs/job-headers.ts';
 import { pushLimitHeaders } from './limit-headers.ts';
+import { keepingOf, pushStoredHeaders } from './stored-headers.ts';
 
 /** Headers as `writeHead` takes them: names and values in turn. */
 type HeaderList = string[];
@@ -65,7 +67,7 @@ export class Responder {
     const { call } = request;
     const list = call.streamed
       ? ['content-type', STREAM_TYPE, 'cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no']
-      : ['content-type', contentType || JSON_TYPE, 'cache-control', 'no-store'];
+      : ['content-type', contentType || JSON_TYPE, 'cache-control', keepingOf(call)];
     if (contentLength !== undefined) list.push('content-length', String(contentLength));
     const nowMs = performance.now();
     const upstreamMs = (call.firstByteAtMs || nowMs) - call.forwardedAtMs;
@@ -79,6 +81,20 @@ export class Responder {
     this.#writeHead(request, reply, status, list, nowMs);
   }
 
+  /** The head of an answer whose body comes from our own stores, a piece at a time. */
+  begin(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    contentType: string,
+    headers: readonly string[],
+  ): void {
+    const list = request.call.streamed
+      ? ['content-type', STREAM_TYPE, 'cache-control', 'no-cache, no-transform', 'x-accel-buffering', 'no']
+      : ['content-type', contentType || JSON_TYPE, 'cache-control', 'no-store'];
+    this.#writeHead(request, reply, status, [...list, ...headers], performance.now());
+  }
+
   #writeHead(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -90,8 +106,14 @@ export class Responder {
     const { call } = request;
     call.status = status;
     list.push('x-request-id', call.requestId);
-    if (call.principal) list.push('x-process-time', ((nowMs - call.startedAtMs) / 1_000).toFixed(3));
+    if (call.principal) {
+      list.push('x-process-time', ((nowMs - call.startedAtMs) / 1_000).toFixed(3));
+      const tried = call.principal.showAttempts ? call.tried(status) : undefined;
+      if (tried) list.push('x-sluice-attempts', tried);
+    }
     if (call.standing) pushLimitHeaders(list, call.standing);
+    if (call.stored) pushStoredHeaders(list, call.stored, call.answeredFrom);
+    if (call.job !== undefined) pushJobHeaders(list, call.job, call.preference);
     if (this.#pluginsSetHeaders) {
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) list.push(name, String(value));

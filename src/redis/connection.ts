@@ -23,7 +23,17 @@ export type Answer<T> =
   | { readonly ok: false; readonly failure: StoreFailure };
 
 /** What a question is about: a label of metrics. */
-export type CommandKind = 'admit' | 'settle' | 'renew' | 'sweep' | 'records' | 'usage' | 'cluster';
+export type CommandKind =
+  | 'admit'
+  | 'settle'
+  | 'renew'
+  | 'sweep'
+  | 'records'
+  | 'usage'
+  | 'cluster'
+  | 'answers'
+  | 'jobs'
+  | 'payload';
 
 export type CommandObserver = (kind: CommandKind, seconds: number, outcome: 'ok' | 'unavailable') => void;
 

@@ -7,7 +7,7 @@ import {
   noAllowance,
   noLimits,
 } from '../core/limits.ts';
-import type { KeyRecord, TenantRecord } from '../core/principal.ts';
+import { type KeyRecord, type TenantRecord, usualJobTerms } from '../core/principal.ts';
 
 /** One secret of a key, as the record knows it. A secret that no record names does not work. */
 export interface StoredSecret {
@@ -82,7 +82,9 @@ export function recordText(record: StoredKey | TenantRecord): string {
 }
 
 export function parseKey(text: string | null | undefined): StoredKey | undefined {
-  return text == null ? undefined : withAllowance<StoredKey>(JSON.parse(text));
+  if (text == null) return undefined;
+  const stored = withAllowance<StoredKey>(JSON.parse(text));
+  return { ...stored, policy: stored.policy ?? null };
 }
 
 export function parseTenant(text: string | null | undefined): TenantRecord | undefined {
@@ -90,8 +92,14 @@ export function parseTenant(text: string | null | undefined): TenantRecord | und
   const stored = withAllowance<TenantRecord>(JSON.parse(text));
   return {
     ...stored,
+    policy: stored.policy ?? null,
     answer_metadata: stored.answer_metadata ?? false,
+    show_attempts: stored.show_attempts ?? false,
     priority: stored.priority ?? 'normal',
+    oversize: stored.oversize ?? usualJobTerms.oversize,
+    over_limit: stored.over_limit ?? usualJobTerms.over_limit,
+    hold_seconds: stored.hold_seconds ?? usualJobTerms.hold_seconds,
+    weight: stored.weight ?? usualJobTerms.weight,
   };
 }
 

@@ -35,6 +35,8 @@ export interface TenantPage {
 export interface KeyTable {
   findBySecret(digest: string): Promise<Answer<FoundKey | undefined>>;
   findById(keyId: string): Promise<Answer<StoredKey | undefined>>;
+  /** As `findBySecret`, of a key that is known by its id. */
+  findOfTenant(tenant: string, keyId: string): Promise<Answer<FoundKey | undefined>>;
   findTenant(name: string): Promise<Answer<TenantRecord | undefined>>;
   findTenantVersioned(name: string): Promise<Answer<Omit<FoundKey, 'stored'>>>;
   /** Answers the pointer that stands there already, or undefined when the secret is now claimed. */
@@ -69,19 +71,23 @@ export interface KeyTable {
 }
 
 export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
+  const readKey = async (client: RedisClient, pointer: SecretPointer): Promise<FoundKey | undefined> => {
+    const [version, record, tenant] = await Promise.all([
+      client.hget(keys.meta(pointer.tenant), 'version'),
+      client.get(keys.key(pointer.tenant, pointer.key)),
+      client.get(keys.tenant(pointer.tenant)),
+    ]);
+    const stored = parseKey(record);
+    return stored && { stored, tenant: parseTenant(tenant), version: Number(version ?? 0) };
+  };
   return {
     findBySecret: (digest) =>
       ask(async (client) => {
         const pointer = parsed<SecretPointer>(await client.get(keys.secret(digest)));
-        if (!pointer) return undefined;
-        const [version, record, tenant] = await Promise.all([
-          client.hget(keys.meta(pointer.tenant), 'version'),
-          client.get(keys.key(pointer.tenant, pointer.key)),
-          client.get(keys.tenant(pointer.tenant)),
-        ]);
-        const stored = parseKey(record);
-        return stored && { stored, tenant: parseTenant(tenant), version: Number(version ?? 0) };
+        return pointer && readKey(client, pointer);
       }),
+
+    findOfTenant: (tenant, key) => ask((client) => readKey(client, { tenant, key })),
 
     findById: (keyId) =>
       ask(async (client) => {

@@ -47,6 +47,16 @@ export interface RedisKeys {
   calls(tenant: string): string;
   /** `{tenant}`: string, number of the last batch of settlements of a replica. Expires. */
   settled(tenant: string, replica: string): string;
+  // What the scripts of stored answers derive from the root (scripts/answer-index.lua has the fields).
+  /** `{tenant}`: hash, an answer for equal requests. Expires. */
+  answer(tenant: string, digest: string): string;
+  /** `{tenant}`: sorted set of these answers by their end in milliseconds; and a hash of their sizes. Both expire. */
+  answers(tenant: string): string;
+  answerSizes(tenant: string): string;
+  /** `{tenant}`: hash, a request with that Idempotency-Key. Expires; its index is as that of the answers. */
+  once(tenant: string, digest: string): string;
+  onces(tenant: string): string;
+  onceSizes(tenant: string): string;
 
   /** sorted set of tenants with tickets, by when a replica last said so, in milliseconds. */
   activeTenants(): string;
@@ -58,10 +68,64 @@ export interface RedisKeys {
   installation(): string;
   /** hash of model → JSON of what was learned about its tokens and times. */
   learned(): string;
+  /** hash of upstream → JSON of what it has said of its load (scripts/claim-loads.lua has the fields). */
+  loads(): string;
   /** hash of upstream → when an operator has begun to drain it, in milliseconds. */
   drains(): string;
   /** channel, name of the upstream: the hash has changed. */
   drainChanges(): string;
+
+  // On the server of the queue; the tag is no name that a tenant can have.
+  /** `{_jobs}`: hash of the chunks of a job's request; chunked-body.ts has the fields. Expires. */
+  payload(jobId: string): string;
+  /** `{_jobs}`: hash of the chunks of the whole answer that an attempt got. Expires. */
+  result(jobId: string, attempt: number): string;
+  /** `{_jobs}`: hash of the pieces of the stream that an attempt got; piece-table.ts has the fields. Expires. */
+  pieces(jobId: string, attempt: number): string;
+  /** channel, `<job id> <attempt> <pieces>`: so many pieces of that stream can be read now. */
+  pieceNews(): string;
+  /** `{_jobs}`: what all keys of BullMQ begin with, before `:` and the name of a queue. */
+  bullPrefix(): string;
+  // What the scripts of jobs derive from the root (scripts/jobs/queue.lua has all of it, and the fields).
+  /** `{_jobs}`: what the keys below begin with. */
+  jobRoot(): string;
+  /** `{_jobs}`: hash, the record of a job. The sweep takes it out. */
+  job(jobId: string): string;
+  /** `{_jobs}`: sorted set of job ids by creation in milliseconds. */
+  jobsOf(tenant: string): string;
+  /** `{_jobs}`: hash, `jobs` and `bytes` that are unfinished, `sequence`, `clock`. */
+  jobMeta(): string;
+  /** `{_jobs}`: hash, tenant → `<unfinished jobs> <their bytes>`. */
+  jobTenants(): string;
+  /** `{_jobs}`: set of lines with unfinished jobs. */
+  jobLines(): string;
+  /** `{_jobs}`: sorted sets of a line: of its jobs (waiting, in hand), or of its tenants (parked). */
+  jobLine(part: 'queued' | 'handed' | 'parked', line: string): string;
+  /** `{_jobs}`: sorted set of all jobs whose records are kept, by when they expire or go, in milliseconds. */
+  jobsDue(): string;
+  /** `{_jobs}`: sorted set of jobs that ended before they ran, whose tickets are still to be looked after. */
+  unrunJobs(): string;
+  /** `{_jobs}`: string, when an operator has stopped the queue, in milliseconds. */
+  jobsDrained(): string;
+  /** `{_jobs}`: string, set by the worker that sweeps; expires. */
+  jobsSweeping(): string;
+  /** channel, JSON `JobEvent`. */
+  jobEvents(): string;
+  /** `{_jobs}`: string, the job that is held for such a request, by digest of key and body. Expires. */
+  heldJob(digest: string): string;
+  // What the scripts of webhooks derive from the same root (scripts/webhooks/outbox.lua has the fields).
+  /** `{_jobs}`: hash, where the tenant wants its events. */
+  webhook(tenant: string): string;
+  /** `{_jobs}`: hash, an event until it has been delivered. Expires. */
+  event(id: string): string;
+  /** `{_jobs}`: sorted set of the tenant's events by when they are due, in milliseconds. Expires. */
+  outbox(tenant: string): string;
+  /** `{_jobs}`: sorted set of those that workers have, by when they were handed out. */
+  outboxHanded(tenant: string): string;
+  /** `{_jobs}`: sorted set of tenants by when their endpoint has to be looked at. */
+  outboxReady(): string;
+  /** `{_jobs}`: sorted set of events that were given up, by when; undefined: of all tenants. */
+  outboxDead(tenant?: string): string;
 }
 
 export function redisKeys(prefix: string): RedisKeys {
@@ -87,13 +151,45 @@ export function redisKeys(prefix: string): RedisKeys {
     usageIndex: (tenant, month) => `${root}:{${tenant}}:usage-index:${month}`,
     calls: (tenant) => `${root}:{${tenant}}:calls`,
     settled: (tenant, replica) => `${root}:{${tenant}}:settled:${replica}`,
+    answer: (tenant, digest) => `${root}:{${tenant}}:answer:${digest}`,
+    answers: (tenant) => `${root}:{${tenant}}:answers`,
+    answerSizes: (tenant) => `${root}:{${tenant}}:answer-sizes`,
+    once: (tenant, digest) => `${root}:{${tenant}}:once:${digest}`,
+    onces: (tenant) => `${root}:{${tenant}}:onces`,
+    onceSizes: (tenant) => `${root}:{${tenant}}:once-sizes`,
 
     activeTenants: () => `${root}:active`,
     sweeping: () => `${root}:sweeping`,
     replicas: () => `${root}:replicas`,
     installation: () => `${root}:installation`,
     learned: () => `${root}:learned`,
+    loads: () => `${root}:loads`,
     drains: () => `${root}:drains`,
     drainChanges: () => `${root}:drain-changes`,
+
+    payload: (jobId) => `${root}:{_jobs}:payload:${jobId}`,
+    result: (jobId, attempt) => `${root}:{_jobs}:result:${jobId}:${attempt}`,
+    pieces: (jobId, attempt) => `${root}:{_jobs}:pieces:${jobId}:${attempt}`,
+    pieceNews: () => `${root}:piece-news`,
+    bullPrefix: () => `${root}:{_jobs}:bull`,
+    jobRoot: () => `${root}:{_jobs}`,
+    job: (jobId) => `${root}:{_jobs}:job:${jobId}`,
+    jobsOf: (tenant) => `${root}:{_jobs}:of:${tenant}`,
+    jobMeta: () => `${root}:{_jobs}:meta`,
+    jobTenants: () => `${root}:{_jobs}:tenants`,
+    jobLines: () => `${root}:{_jobs}:lines`,
+    jobLine: (part, line) => `${root}:{_jobs}:${part}:${line}`,
+    jobsDue: () => `${root}:{_jobs}:due`,
+    unrunJobs: () => `${root}:{_jobs}:unrun`,
+    jobsDrained: () => `${root}:{_jobs}:drained`,
+    jobsSweeping: () => `${root}:{_jobs}:sweeping`,
+    jobEvents: () => `${root}:{_jobs}:events`,
+    heldJob: (digest) => `${root}:{_jobs}:held:${digest}`,
+    webhook: (tenant) => `${root}:{_jobs}:webhook:${tenant}`,
+    event: (id) => `${root}:{_jobs}:event:${id}`,
+    outbox: (tenant) => `${root}:{_jobs}:outbox:${tenant}`,
+    outboxHanded: (tenant) => `${root}:{_jobs}:outbox-handed:${tenant}`,
+    outboxReady: () => `${root}:{_jobs}:outbox-ready`,
+    outboxDead: (tenant) => `${root}:{_jobs}:outbox-dead${tenant === undefined ? '' : `:${tenant}`}`,
   };
 }

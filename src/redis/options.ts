@@ -21,6 +21,11 @@ const REDIRECTIONS_MAX = 4;
 export interface RedisAccess {
   /** Comes back by itself, to wherever the primaries are then. */
   open(): RedisClient;
+  /**
+   * For BullMQ's workers, which take a lost server for a reason to wait: commands have no time-out and are sent again
+   * when the connection comes back. Connects at once and goes on trying.
+   */
+  openWaiting(): RedisClient;
   /** To a server on which a channel can be heard; ends when it is lost. */
   openListener(beside: RedisClient): Redis;
   /** One for each Sentinel of the address; they end when they are lost. */
@@ -40,6 +45,8 @@ export function redisAccess(config: Config['redis']): RedisAccess {
     const hosts = [...address.hosts];
     return {
       open: () => new Cluster(hosts, clusterOptions(config, common)),
+      openWaiting: () =>
+        new Cluster(hosts, { ...clusterOptions(config, { ...common, ...waiting }), ...waitingCluster }),
       openListener: (beside) => new Redis({ ...common, ...anyNode(beside, hosts), retryStrategy: null }),
       openSentinels: [],
       primaryName: '',
@@ -47,11 +54,30 @@ export function redisAccess(config: Config['redis']): RedisAccess {
   }
   return {
     open: () => new Redis({ ...common, ...place, retryStrategy: reconnectDelayMs }),
+    openWaiting: () => new Redis({ ...common, ...place, ...waiting, retryStrategy: reconnectDelayMs }),
     openListener: () => new Redis({ ...common, ...place, retryStrategy: null }),
     openSentinels: address.kind === 'sentinel' ? sentinelsOf(config, address, common) : [],
     primaryName: address.primaryName,
   };
 }
+
+const waiting: RedisOptions = {
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: true,
+  autoResendUnfulfilledCommands: true,
+  commandTimeout: undefined,
+  // BullMQ duplicates its client, and what it has to connect itself it gives up when the first try fails.
+  lazyConnect: false,
+};
+
+const waitingCluster: ClusterOptions = {
+  enableOfflineQueue: true,
+  lazyConnect: false,
+  // What the Cluster refuses while it fails over is asked again; the locks of jobs bound how long that makes sense.
+  maxRedirections: 16,
+  retryDelayOnFailover: 250,
+  retryDelayOnClusterDown: 250,
+};
 
 /** Doubles up to a second, of which half is random: replicas that lost Redis together return one by one. */
 export function reconnectDelayMs(attempt: number): number {

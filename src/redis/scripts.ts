@@ -6,6 +6,17 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis, Result } from 'ioredis';
+import { jobScripts } from './job-commands.ts';
+import { webhookScripts } from './webhook-commands.ts';
+
+/** Of a stored answer. */
+export type AnswerFields = [
+  status: number,
+  contentType: Buffer,
+  upstream: Buffer,
+  upstreamModel: Buffer,
+  body: Buffer,
+];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -33,6 +44,7 @@ declare module 'ioredis' {
     admit(root: string, ...batch: (string | number)[]): Result<number[], Context>;
     settle(root: string, ...batch: (string | number)[]): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
+    suspend(root: string, leaseMs: number, ...tickets: string[]): Result<number, Context>;
     noteTenant(activeTenants: string, tenant: string): Result<number, Context>;
     sweep(root: string, countMax: number): Result<[number, number, number], Context>;
     heartbeat(
@@ -42,6 +54,39 @@ declare module 'ioredis' {
       keptMs: number,
     ): Result<[number, ...string[]], Context>;
     swapText(key: string, before: string, after: string): Result<number, Context>;
+    keepAnswer(
+      root: string,
+      digest: string,
+      ...answer: (string | number | Buffer)[]
+    ): Result<number, Context>;
+    readAnswerBuffer(answer: string, ageMsMax: number): Result<[-1] | [number, ...AnswerFields], Context>;
+    beginOnceBuffer(
+      root: string,
+      id: string,
+      request: string,
+      holder: string,
+      ...bounds: number[]
+    ): Result<[number, ...(number | Buffer)[]], Context>;
+    renewOnce(
+      root: string,
+      id: string,
+      request: string,
+      holder: string,
+      leaseMs: number,
+    ): Result<number, Context>;
+    finishOnce(
+      root: string,
+      id: string,
+      request: string,
+      holder: string,
+      lifetimeMs: number,
+      ...answer: (string | number | Buffer)[]
+    ): Result<number, Context>;
+    claimLoads(
+      loads: string,
+      keptMs: number,
+      ...asked: (string | number)[]
+    ): Result<[number, ...(string | number)[]], Context>;
   }
 }
 
@@ -51,10 +96,19 @@ const scripts = [
   { command: 'admit', keys: 1, file: 'admit', shared: 'ticket' },
   { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
   { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
+  { command: 'suspend', keys: 1, file: 'suspend', shared: 'ticket' },
   { command: 'noteTenant', keys: 1, file: 'note-tenant' },
   { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
   { command: 'heartbeat', keys: 1, file: 'heartbeat' },
   { command: 'swapText', keys: 1, file: 'swap-text' },
+  { command: 'keepAnswer', keys: 1, file: 'keep-answer', shared: 'answer-index' },
+  { command: 'readAnswer', keys: 1, file: 'read-answer' },
+  { command: 'beginOnce', keys: 1, file: 'begin-once', shared: 'answer-index' },
+  { command: 'renewOnce', keys: 1, file: 'renew-once', shared: 'answer-index' },
+  { command: 'finishOnce', keys: 1, file: 'finish-once', shared: 'answer-index' },
+  { command: 'claimLoads', keys: 1, file: 'claim-loads' },
+  ...jobScripts,
+  ...webhookScripts,
 ] as const satisfies readonly { command: string; keys: number; file: string; shared?: string }[];
 
 /** @param adapt for tests: changes the text of a script, such as where its clock comes from */

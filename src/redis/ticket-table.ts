@@ -82,6 +82,8 @@ export interface TicketClosing {
   readonly model: string;
   /** undefined: as if the ticket had never been. */
   readonly settlement: Settlement | undefined;
+  /** Others may close it too, as may several attempts of a job: where it is gone, one of them has, and nothing is booked. */
+  readonly isShared?: boolean;
 }
 
 export type FoundTicket = 'absent' | 'open' | 'expired' | 'closed';
@@ -108,6 +110,10 @@ export interface TicketTable {
   ): Promise<Answer<readonly FoundTicket[] | 'repeated'>>;
   /** How many had run out and took their slots again. */
   renew(tenant: string, leaseMs: number, tickets: readonly string[]): Promise<Answer<number>>;
+  /** The slots are free, the rest stays taken until the tickets are resumed or closed, at most for so long. How many there were. */
+  suspend(tenant: string, forMs: number, tickets: readonly string[]): Promise<Answer<number>>;
+  /** Whether it is there to be closed, be its lease over or not. */
+  isThere(tenant: string, ticket: string): Promise<Answer<boolean>>;
   sweep(tenant: string, countMax: number): Promise<Answer<SweptTenant>>;
 }
 
@@ -136,6 +142,12 @@ export function ticketTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>
 
     renew: (tenant, leaseMs, tickets) =>
       ask(async (client) => (await client.renew(keys.root(tenant), leaseMs, ...tickets))[1], 'renew'),
+
+    suspend: (tenant, forMs, tickets) =>
+      ask((client) => client.suspend(keys.root(tenant), forMs, ...tickets), 'renew'),
+
+    isThere: (tenant, ticket) =>
+      ask(async (client) => ((await client.hget(keys.tickets(tenant), ticket)) ?? 'c') !== 'c'),
 
     sweep: (tenant, countMax) =>
       ask(async (client) => {
@@ -242,12 +254,13 @@ function settleArguments(
   const list: (string | number)[] = [replica, number, callsKept, MARKER_KEPT_MS];
   const owners = new Map<string, number>();
   const ownerList: string[] = [];
-  const ownerNumber = ({ keyId, model, settlement }: TicketClosing): number => {
+  const ownerNumber = ({ keyId, model, settlement, isShared }: TicketClosing): number => {
     const route = settlement?.route ?? '';
-    const name = `${keyId} ${model} ${route}`;
+    const shared = isShared ? '1' : '';
+    const name = `${keyId} ${model} ${route} ${shared}`;
     const known = owners.get(name);
     if (known !== undefined) return known;
-    ownerList.push(keyId, model, route);
+    ownerList.push(keyId, model, route, shared);
     owners.set(name, owners.size + 1);
     return owners.size;
   };

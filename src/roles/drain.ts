@@ -2,9 +2,12 @@ import { type Server as NetServer, Server } from 'node:net';
 import { refusal } from '../core/errors.ts';
 import type { Exchanges } from '../http/exchange.ts';
 import type { Logger } from '../telemetry/log.ts';
+import type { SharedCalls } from '../upstream/shared/shared-calls.ts';
 
 interface DrainParts {
   readonly exchanges: Exchanges;
+  /** Some go on although their callers have left. */
+  readonly shared: Pick<SharedCalls, 'size' | 'breakOff'>;
   readonly server: NetServer;
   readonly limitMs: number;
   readonly quietMs: number;
@@ -26,18 +29,20 @@ const FAREWELL_MS = 1_000;
  * Only the listening socket is closed. Node's `server.close()` also cuts idle connections, on which a balancer
  * may be sending its next request in this very moment: it would answer 502.
  */
-export async function drain({ exchanges, server, limitMs, quietMs, log }: DrainParts): Promise<void> {
+export async function drain({ exchanges, shared, server, limitMs, quietMs, log }: DrainParts): Promise<void> {
   const startedAtMs = performance.now();
   exchanges.draining = true;
   Server.prototype.close.call(server);
   log.info({ phase: 'wait', running: exchanges.size }, 'drain');
 
-  const isQuiet = () =>
-    exchanges.size === 0 && performance.now() - Math.max(exchanges.lastActivityAtMs, 0) >= quietMs;
+  const isDone = () => exchanges.size === 0 && shared.size === 0;
+  const isQuiet = () => isDone() && performance.now() - Math.max(exchanges.lastActivityAtMs, 0) >= quietMs;
   await until(isQuiet, startedAtMs + limitMs);
 
-  const cut = exchanges.breakOff(refusal('draining', 'The gateway is shutting down.'));
-  await until(() => exchanges.size === 0, performance.now() + FAREWELL_MS);
+  const goodbye = refusal('draining', 'The gateway is shutting down.');
+  const cut = exchanges.breakOff(goodbye);
+  shared.breakOff(goodbye);
+  await until(isDone, performance.now() + FAREWELL_MS);
   log.info({ phase: 'done', cut, took_ms: Math.round(performance.now() - startedAtMs) }, 'drain');
 }
 

@@ -1,10 +1,13 @@
 /** What the admin API and the probes are told of servers and models. */
 import type { ModelReport } from '../admin/app.ts';
 import { reportOf, type UpstreamReport } from '../admin/upstreams.ts';
+import type { ModelReading, UpstreamReading } from '../telemetry/metrics.ts';
+import { remembered } from '../upstream/choice/load-of.ts';
 import type { ServerPool } from '../upstream/health/slow-servers.ts';
 import type { Member } from '../upstream/member.ts';
 import type { Models } from '../upstream/models.ts';
 import { allMembers, type PublicModel } from '../upstream/public-model.ts';
+import type { Router } from '../upstream/router.ts';
 
 export function upstreamReports(models: Models): UpstreamReport[] {
   const nowMs = performance.now();
@@ -14,6 +17,21 @@ export function upstreamReports(models: Models): UpstreamReport[] {
     const names = served.flatMap(({ name, members }) => (members.some(isMember) ? [name] : []));
     return reportOf(upstream, names, nowMs);
   });
+}
+
+export function* upstreamReadings(models: Models): Generator<UpstreamReading> {
+  const nowMs = performance.now();
+  for (const { name, health, load, reported, serverHealth } of models.upstreams.values()) {
+    const said = remembered(reported, nowMs);
+    yield {
+      name,
+      healthy: health === 'healthy',
+      inFlight: load.inFlight,
+      state: serverHealth.state(nowMs),
+      ejections: serverHealth.ejections,
+      reported: said && { ...said, ageSeconds: (nowMs - said.readAtMs) / 1_000 },
+    };
+  }
 }
 
 export function modelReports(models: Models): ModelReport[] {
@@ -42,6 +60,16 @@ function versionReports({ versions }: PublicModel): ModelReport['versions'] {
       status: member.upstream.health,
     })),
   }));
+}
+
+export function* modelReadings(models: Models, router: Router): Generator<ModelReading> {
+  for (const { name, versions } of models.list()) {
+    const known = versions
+      .map(({ model }) => router.serversWanted(model.pool))
+      .filter((wanted) => wanted !== undefined);
+    const serversWanted = known.length > 0 ? known.reduce((sum, wanted) => sum + wanted, 0) : undefined;
+    yield { name, serversWanted };
+  }
 }
 
 /** The servers that are compared with each other. */

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { endInOrder } from './lifecycle.ts';
 import { claimPorts } from './up/claim.ts';
 import { Cluster, httpUrl } from './up/cluster.ts';
-import { callToTry, firstKey, firstModel } from './up/first-key.ts';
+import { absentServers, callToTry, chatCall, firstCall } from './up/first-call.ts';
+import { firstKey } from './up/first-key.ts';
 import { type Home, openHome, shown, writePrivately } from './up/home.ts';
 import { acquireLock } from './up/lock.ts';
 import { endWithParent } from './up/parent.ts';
@@ -67,15 +68,15 @@ function endOnSignals(cluster: Cluster, plan: Plan, stop: () => Promise<void>): 
   // A terminal that closes sends it to mean the end; without a terminal it means: read the configuration again.
   process.on('SIGHUP', () => {
     if (process.stdout.isTTY) process.kill(process.pid, 'SIGTERM');
-    else cluster.signalGateways('SIGHUP');
+    else cluster.signalAll('SIGHUP');
   });
   endWithParent(process.env);
 }
 
 function watch(cluster: Cluster, env: NodeJS.ProcessEnv): void {
   watchForChanges(join(root, 'src'), env.SLUICE_CONFIG, () => {
-    say('Source or configuration changed: the gateways start again.');
-    void cluster.restartGateways();
+    say('Source or configuration changed: gateways and workers start again.');
+    void cluster.restartAll();
   });
 }
 
@@ -92,10 +93,12 @@ async function greet(home: Home, plan: Plan): Promise<void> {
     say('  npm run -s sluice -- keys create --tenant default --name first');
     return;
   }
-  const model = await firstModel(publicUrl, first.key);
+  const wanted = await firstCall(publicUrl, first.key, plan);
   say(`API key: ${first.key}`);
-  say(model ? 'Try it:' : 'No model is served yet; when one is, try it with its name:');
-  say(`  ${callToTry(publicUrl, first.key, model ?? 'MODEL')}`);
+  say(wanted ? 'Try it:' : 'No model is served yet; when one is, try it with its name:');
+  say(`  ${callToTry(publicUrl, first.key, wanted ?? chatCall('MODEL'))}`);
+  const absent = await absentServers(adminUrl, adminToken);
+  if (absent.length > 0) say(`Not there yet: ${absent.join(', ')}. Calls that find no server get 503.`);
 }
 
 function say(line: string): void {

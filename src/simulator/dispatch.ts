@@ -78,6 +78,11 @@ export class Dispatch {
 
   #page(path: string): Whole {
     const { settings, ledger, faults } = this.#house;
+    if (path === '/metrics') {
+      if (faults.switches.no_metrics) return refusals.notFound;
+      ledger.counts.metrics_read++;
+      ledger.changed();
+    }
     const page = pageOf(path, settings, ledger, this.#startedAt);
     return path === '/health' && faults.switches.unhealthy ? { ...page, status: 503 } : page;
   }

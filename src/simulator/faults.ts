@@ -49,6 +49,8 @@ export interface Switches {
   freeze?: boolean;
   /** `/health` answers 503. */
   unhealthy?: boolean;
+  /** `/metrics` is not there. */
+  no_metrics?: boolean;
 }
 
 type Kind = 'number' | 'boolean' | 'string' | readonly string[];
@@ -70,7 +72,7 @@ const faultFields: { readonly [Name in keyof Required<Fault>]: Kind } = {
   invalid_json: 'boolean',
 };
 const ruleFields = { ...faultFields, calls: 'number', prompt: 'string' } as const;
-const switchFields = { freeze: 'boolean', unhealthy: 'boolean' } as const;
+const switchFields = { freeze: 'boolean', unhealthy: 'boolean', no_metrics: 'boolean' } as const;
 
 export type Command = { readonly rule: FaultRule } | { readonly switches: Switches };
 export type Parsed<Value> = { readonly value: Value } | { readonly problem: string };

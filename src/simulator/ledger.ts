@@ -12,6 +12,8 @@ export interface Counts {
   /** Open at this moment, and ever. */
   connections: number;
   connections_total: number;
+  /** Answers of /metrics. */
+  metrics_read: number;
 }
 
 export interface Ledger {
@@ -29,7 +31,7 @@ export interface Ledger {
 export function createLedger(): Ledger {
   const counts: Counts = {
     ...{ started: 0, running: 0, waiting: 0, finished: 0, cancelled: 0 },
-    ...{ connections: 0, connections_total: 0 },
+    ...{ connections: 0, connections_total: 0, metrics_read: 0 },
   };
   let watchers: (() => boolean)[] = [];
   return {

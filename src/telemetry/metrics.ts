@@ -25,6 +25,8 @@ export interface Readings {
   callsWaiting(): number;
   /** By name. */
   upstreams(): Iterable<UpstreamReading>;
+  /** By public name. */
+  models(): Iterable<ModelReading>;
 }
 
 export interface UpstreamReading {
@@ -34,6 +36,16 @@ export interface UpstreamReading {
   readonly state: (typeof serverStates)[number];
   /** Since the beginning, by reason. */
   readonly ejections: Readonly<Record<string, number>>;
+  /** What the server has said of its load; undefined: nothing, or nothing in the last ten seconds. */
+  readonly reported:
+    | { readonly running: number; readonly waiting: number; readonly ageSeconds: number }
+    | undefined;
+}
+
+export interface ModelReading {
+  readonly name: string;
+  /** This replica's part; undefined: nobody has said what a server bears. */
+  readonly serversWanted: number | undefined;
 }
 
 const serverStates = ['up', 'ejected', 'trial', 'down', 'draining'] as const;
@@ -101,6 +113,12 @@ export class Metrics {
     'model',
     'kind',
   ]);
+  /** What do equal calls save? */
+  readonly #unasked = this.#counter(
+    'sluice_answers_unasked_total',
+    'Calls for which no GPU server was asked, by where their answer came from.',
+    ['model', 'from'],
+  );
   /** How often is a connection that the server has closed met, and the call sent again? */
   readonly #replays = this.#counter('sluice_upstream_replays_total', 'Calls sent to a GPU server again.', [
     'upstream',
@@ -144,6 +162,10 @@ export class Metrics {
     ['model', 'kind'],
     [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 2, 4, 10],
   );
+  /** Is the response cache worth its memory? */
+  readonly #cacheReads = new Tally();
+  /** Do callers who repeat a request get its answer? */
+  readonly #idempotentRequests = new Tally();
   /** Is Redis slow? */
   readonly #redisCommands = this.#histogram(
     'sluice_redis_command_seconds',
@@ -184,11 +206,25 @@ export class Metrics {
       readings.callsWaiting,
     );
     this.#upstreamGauges(readings);
+    this.#reportGauges(readings);
+    this.#modelGauges(readings);
     this.#tallied(
       'sluice_key_lookups_total',
       'Keys checked, by where the answer came from.',
       this.#keyLookups,
       ['outcome'],
+    );
+    this.#tallied(
+      'sluice_response_cache_total',
+      'Requests for models that have a cache, by where their answer came from.',
+      this.#cacheReads,
+      ['result'],
+    );
+    this.#tallied(
+      'sluice_idempotency_total',
+      'Requests with an Idempotency-Key, by what was found.',
+      this.#idempotentRequests,
+      ['result'],
     );
     this.#tallied('sluice_admissions_total', 'Decisions on calls.', this.#admissions, ['outcome', 'limit']);
     this.#tallied(
@@ -207,6 +243,16 @@ export class Metrics {
   /** Likewise. @param limit the one that refused, or empty */
   admissionDecided(outcome: string, limit: string): void {
     this.#admissions.count(limit === '' ? `${outcome} none` : `${outcome} ${limit}`);
+  }
+
+  /** @param result `hit`, `miss`, `shared` or `bypass` */
+  cacheAsked(result: string): void {
+    this.#cacheReads.count(result);
+  }
+
+  /** @param result `begun`, `running`, `finished`, `mismatch`, `full` or `unavailable` */
+  onceAsked(result: string): void {
+    this.#idempotentRequests.count(result);
   }
 
   ticketsSettled(found: readonly string[]): void {
@@ -247,7 +293,7 @@ export class Metrics {
     for (const { call, outcome, endedAtMs } of batch) {
       countEnding(endings, call, outcome);
       this.#call(call, endedAtMs);
-      if (call.usage) addUsage(tokens, call.model ?? 'none', call.usage);
+      if (call.usage && call.answeredFrom === 'upstream') addUsage(tokens, call.model ?? 'none', call.usage);
     }
     for (const { call, outcome, count } of endings) {
       const { route, model = 'none', status } = call;
@@ -271,6 +317,7 @@ export class Metrics {
     if (call.streamed && call.firstByteAtMs > 0) {
       this.#firstToken.observe({ route, model }, (call.firstByteAtMs - call.startedAtMs) / 1_000);
     }
+    if (call.answeredFrom !== 'upstream') this.#unasked.inc({ model, from: call.answeredFrom });
     if (call.attempts > 1 && call.upstream) this.#replays.inc({ upstream: call.upstream }, call.attempts - 1);
   }
 
@@ -362,6 +409,52 @@ export class Metrics {
         for (const { name, ejections } of upstreams()) {
           for (const [reason, count] of Object.entries(ejections))
             this.inc({ upstream: name, reason }, count);
+        }
+      },
+    });
+  }
+
+  /** Do the servers themselves say something else than what the gateways have sent them? */
+  #reportGauges({ upstreams }: Readings): void {
+    new Gauge({
+      name: 'sluice_upstream_reported_requests',
+      help: 'Calls, of anyone, that the GPU server says it runs or holds back; absent where it has not said so lately.',
+      labelNames: ['upstream', 'state'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, reported } of upstreams()) {
+          if (!reported) continue;
+          this.set({ upstream: name, state: 'running' }, reported.running);
+          this.set({ upstream: name, state: 'waiting' }, reported.waiting);
+        }
+      },
+    });
+    new Gauge({
+      name: 'sluice_upstream_report_age_seconds',
+      help: 'Since the GPU server has said so, to whichever replica.',
+      labelNames: ['upstream'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, reported } of upstreams()) {
+          if (reported) this.set({ upstream: name }, reported.ageSeconds);
+        }
+      },
+    });
+  }
+
+  /** How many servers should run? */
+  #modelGauges({ models }: Readings): void {
+    new Gauge({
+      name: 'sluice_model_servers_wanted',
+      help: "GPU servers that the calls of the model, running and waiting at this replica, would keep busy by the servers' capacity; sum over the replicas.",
+      labelNames: ['model'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, serversWanted } of models()) {
+          if (serversWanted !== undefined) this.set({ model: name }, serversWanted);
         }
       },
     });

@@ -10,13 +10,16 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { Call } from '../core/call.ts';
-import { type Cause, causeOfError } from './failure.ts';
+import type { AttemptFailure, Call } from '../core/call.ts';
+import type { Answering, AnswerReceiver, AnswerSource } from './answer-source.ts';
+import type { Demand } from './demand.ts';
+import { causeOfError } from './failure.ts';
 import type { FailureKind } from './health/server-health.ts';
 import type { Upstream } from './upstream.ts';
+import type { Watch } from './watchdog.ts';
 
-/** The request as one server shall get it. */
-export interface Target {
+/** The request as one server shall get it, and how its answer is looked at. */
+export interface Target extends Answering {
   readonly upstream: Upstream;
   readonly method: string;
   readonly path: string;
@@ -25,44 +28,59 @@ export interface Target {
 }
 
 /** Where a call may go. */
-export interface Route<T extends Target> {
-  readonly first: T;
+export interface Route {
+  readonly first: Target;
+  /** Counts the call among those of its model; undefined: it belongs to none. */
+  readonly demand?: Demand;
   /** Another server than those before, if there is one and the budget allows it. */
-  another(): T | undefined;
+  another(): Target | undefined;
 }
 
-/** Hears of the attempt that counts, and of no other. */
-export interface AnswerReceiver<T extends Target> {
-  answered(target: T, status: number, headers: IncomingHttpHeaders): void;
-  arrived(piece: Buffer): void;
-  finished(): void;
-  failed(target: T, cause: Cause, detail: string): void;
-}
-
-interface AttemptsParts<T extends Target> {
+interface AttemptsParts {
   readonly call: Call;
-  readonly route: Route<T>;
-  readonly receiver: AnswerReceiver<T>;
+  readonly route: Route;
   readonly connectTimeoutMs: number;
   /** May the same bytes be sent again? */
   readonly replayable: boolean;
+  /** Who carries the bytes; default: the server's own connections. */
+  readonly wire?: Wire | undefined;
 }
 
-export class Attempts<T extends Target> {
-  readonly #parts: AttemptsParts<T>;
-  #current: Attempt<T> | undefined;
+/** @param isFresh on a connection of its own */
+export type Wire = (
+  upstream: Upstream,
+  isFresh: boolean,
+  connectTimeoutMs: number,
+) => Pick<Dispatcher, 'dispatch'>;
+
+const ownConnections: Wire = (upstream, isFresh, connectTimeoutMs) =>
+  isFresh ? upstream.freshConnections(connectTimeoutMs) : upstream.connections(connectTimeoutMs);
+
+export class Attempts implements AnswerSource {
+  readonly #parts: AttemptsParts;
+  #receiver: AnswerReceiver | undefined;
+  #current: Attempt | undefined;
   #over = false;
 
-  constructor(parts: AttemptsParts<T>) {
+  constructor(parts: AttemptsParts) {
     this.#parts = parts;
   }
 
   /** The one that is, or was last, asked. */
-  get target(): T {
+  get target(): Target {
     return this.#current?.target ?? this.#parts.route.first;
   }
 
-  start(): void {
+  get watch(): Watch {
+    return this.#parts.route.first.upstream.watch;
+  }
+
+  get mayBeSilent(): boolean {
+    return false;
+  }
+
+  start(receiver: AnswerReceiver): void {
+    this.#receiver = receiver;
     this.#begin(this.#parts.route.first, false);
   }
 
@@ -84,12 +102,16 @@ export class Attempts<T extends Target> {
     this.#current?.report(kind);
   }
 
-  /** True: another server is being asked, and what the last one has said does not count. */
-  moveOn(reason: string): boolean {
-    const { replayable, route } = this.#parts;
+  /**
+   * True: another server is being asked, and what the last one has said does not count.
+   * @param what where nobody has said yet what became of the last one
+   */
+  moveOn(reason: string, what?: AttemptFailure): boolean {
+    const { call, replayable, route } = this.#parts;
     if (this.#over || !replayable) return false;
     const target = route.another();
     if (!target) return false;
+    if (what) call.attemptFailed(what);
     this.#current?.abort(reason);
     this.#begin(target, false);
     return true;
@@ -101,47 +123,49 @@ export class Attempts<T extends Target> {
     this.#current?.abort(reason);
   }
 
-  #begin(target: T, fresh: boolean): void {
-    const { call, connectTimeoutMs } = this.#parts;
+  #begin(target: Target, fresh: boolean): void {
+    const { call, connectTimeoutMs, wire = ownConnections } = this.#parts;
+    const receiver = this.#receiver as AnswerReceiver;
     call.attempts += 1;
     call.upstream = target.upstream.name;
-    this.#current = new Attempt(target, call, fresh, {
-      answered: (status, headers) => this.#parts.receiver.answered(target, status, headers),
-      arrived: (piece) => this.#parts.receiver.arrived(piece),
-      finished: () => this.#parts.receiver.finished(),
+    this.#current = new Attempt(target, call, fresh, this.#parts.route.demand, {
+      answered: (status, headers) => receiver.answered(target, status, headers),
+      arrived: (piece) => receiver.arrived(piece),
+      finished: () => receiver.finished(),
       failed: (attempt, error) => this.#onFailed(attempt, error),
-      moveAway: () => this.moveOn('the server is frozen'),
+      moveAway: () => this.moveOn('the server is frozen', 'frozen'),
     });
-    this.#current.dispatch(connectTimeoutMs);
+    this.#current.dispatch(wire(target.upstream, fresh, connectTimeoutMs));
   }
 
-  #onFailed(attempt: Attempt<T>, error: Error): void {
+  #onFailed(attempt: Attempt, error: Error): void {
     const cause = causeOfError(error);
-    const { call, replayable, receiver } = this.#parts;
+    const { call, replayable } = this.#parts;
     const mayBeStale = cause === 'reset' && !attempt.hasAnswered && !attempt.isFresh && call.attempts === 1;
     attempt.end();
+    call.attemptFailed(cause);
     if (mayBeStale && replayable && attempt.target.upstream.takesNewConnections(performance.now())) {
       return this.#begin(attempt.target, true);
     }
     if (attempt.isFresh) attempt.target.upstream.newConnectionFailed(performance.now());
     attempt.report(cause === 'connect' ? 'connect' : 'reset');
     if (attempt.hasAnswered || !this.moveOn(error.message)) {
-      receiver.failed(attempt.target, cause, error.message);
+      this.#receiver?.failed(attempt.target, cause, error.message);
     }
   }
 }
 
-interface AttemptListener<T extends Target> {
+interface AttemptListener {
   answered(status: number, headers: IncomingHttpHeaders): void;
   arrived(piece: Buffer): void;
   finished(): void;
-  failed(attempt: Attempt<T>, error: Error): void;
+  failed(attempt: Attempt, error: Error): void;
   moveAway(): void;
 }
 
 /** One request on its way to one server. What comes after it has been given up is not heard. */
-class Attempt<T extends Target> implements Dispatcher.DispatchHandler {
-  readonly target: T;
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly target: Target;
   /** Sent on a connection of its own. */
   readonly isFresh: boolean;
   controller: Dispatcher.DispatchController | undefined;
@@ -149,29 +173,35 @@ class Attempt<T extends Target> implements Dispatcher.DispatchHandler {
   /** Where it stands among those that wait for the first byte of this server. */
   place = -1;
   readonly #call: Call;
-  readonly #listener: AttemptListener<T>;
+  readonly #demand: Demand | undefined;
+  readonly #listener: AttemptListener;
   readonly #beganAtMs: number;
   #loadArea = 0;
   #epoch = 0;
   #isOpen = true;
   #isReported = false;
 
-  constructor(target: T, call: Call, isFresh: boolean, listener: AttemptListener<T>) {
+  constructor(
+    target: Target,
+    call: Call,
+    isFresh: boolean,
+    demand: Demand | undefined,
+    listener: AttemptListener,
+  ) {
     this.target = target;
     this.isFresh = isFresh;
     this.#call = call;
+    this.#demand = demand;
     this.#listener = listener;
     this.#beganAtMs = performance.now();
   }
 
-  dispatch(connectTimeoutMs: number): void {
+  dispatch(connections: Pick<Dispatcher, 'dispatch'>): void {
     const { upstream, method, path, headers, body } = this.target;
     this.#loadArea = upstream.load.begin(this.#beganAtMs);
+    if (this.#demand) this.#demand.inFlight += 1;
     this.#epoch = upstream.serverHealth.began(this.#beganAtMs);
     upstream.waiting.add(this);
-    const connections = this.isFresh
-      ? upstream.freshConnections(connectTimeoutMs)
-      : upstream.connections(connectTimeoutMs);
     connections.dispatch(
       {
         method: method as Dispatcher.HttpMethod,
@@ -216,6 +246,7 @@ class Attempt<T extends Target> implements Dispatcher.DispatchHandler {
     const { upstream } = this.target;
     upstream.waiting.remove(this);
     const nowMs = performance.now();
+    if (this.#demand) this.#demand.inFlight -= 1;
     const mean = upstream.load.end(this.#loadArea, this.#beganAtMs, nowMs);
     this.#call.upstreamEndedAtMs = nowMs;
     this.#call.gpuMs = ((nowMs - this.#beganAtMs) * upstream.gpus) / mean;

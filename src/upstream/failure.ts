@@ -19,7 +19,7 @@ const causes = {
   idle: ['upstream_timeout', 'The model server stopped in the middle of its answer.'],
   total: ['upstream_timeout', 'The call took longer than its time limit.'],
   ended_early: ['upstream_error', 'The model server ended its answer before it was complete.'],
-  too_long: ['upstream_error', 'The model server sent an event that is too long.'],
+  too_long: ['upstream_error', 'The model server sent an answer, or an event of one, that is too long.'],
 } as const satisfies Record<Cause, readonly [ErrorName, string]>;
 
 export function refusalOfCause(cause: Cause, upstream: string, detail?: string): Refusal {

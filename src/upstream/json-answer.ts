@@ -20,6 +20,8 @@ export interface LastMember {
  */
 export class JsonAnswer {
   usage: Usage | undefined;
+  readonly overflow = false;
+  readonly addedBytes = 0;
   /** Its length is no longer what the server announced, or may yet change. */
   get edited(): boolean {
     return this.#edited || !this.#modelSeen || this.#lastMember !== undefined;

@@ -25,17 +25,20 @@ export function parseHosts(entries: readonly string[]): HostList {
   });
 }
 
+export function isListed(url: URL, hosts: HostList): boolean {
+  const usualPort = url.protocol === 'https:' ? '443' : '80';
+  return hosts.some(
+    ({ hostname, port }) => hostname === url.hostname && (port ?? usualPort) === (url.port || usualPort),
+  );
+}
+
 /** Why this address is not fetched, as a sentence for the caller; undefined if it may be. */
 export function objectionTo(url: URL, hosts: HostList): string | undefined {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     return `An address must be data:, https: or http:, not ${url.protocol.slice(0, 20)}.`;
   }
   if (url.username || url.password) return 'An address must not hold a user name or password.';
-  const usualPort = url.protocol === 'https:' ? '443' : '80';
-  const listed = hosts.some(
-    ({ hostname, port }) => hostname === url.hostname && (port ?? usualPort) === (url.port || usualPort),
-  );
-  if (listed) return undefined;
+  if (isListed(url, hosts)) return undefined;
   return `The host ${url.host.slice(0, 255)} is not on the list of this gateway. Send the image as a data: URL.`;
 }
 

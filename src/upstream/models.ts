@@ -88,11 +88,14 @@ function isSameServer(one: Upstream, other: Upstream): boolean {
 }
 
 function upstreamFrom({ name, url, api_key, discover, gpus, ...rest }: UpstreamConfig): Upstream {
-  const { max_in_flight: maxInFlight, labels, health } = rest;
+  const { max_in_flight: maxInFlight, capacity, load_metrics, labels, health } = rest;
   const healthCheck = {
     path: health.path,
     timeoutMs: health.timeout_ms,
     completionModel: health.completion?.model,
   };
-  return new Upstream({ name, url, apiKey: api_key, discover, gpus, maxInFlight, labels, healthCheck });
+  return new Upstream({
+    ...{ name, url, apiKey: api_key, discover, gpus, maxInFlight, capacity, labels, healthCheck },
+    loadMetricsPath: load_metrics === false ? undefined : load_metrics,
+  });
 }

@@ -4,6 +4,21 @@ import type { ServerResponse } from 'node:http';
 const SHORT_BYTES = 16_384;
 const LAST_CHUNK = '0\r\n\r\n';
 
+/** The caller's end of a relay: where the answer goes. */
+export interface AnswerOutlet {
+  /** Of the body so far. */
+  readonly bytes: number;
+  /** No more is taken for now; whoever made it tells the relay when it is. */
+  readonly blocked: boolean;
+  readonly begun: boolean;
+  /** The first time `writeHead` is called, and after that nothing is done. */
+  begin(writeHead: () => void): void;
+  write(piece: Buffer | string): void;
+  end(piece?: Buffer | string): void;
+  /** What has gone out is not whole. */
+  cut(): void;
+}
+
 interface OutletOptions {
   readonly response: ServerResponse;
   /** How long a caller may take for the last bytes before he is cut. */
@@ -16,7 +31,7 @@ interface OutletOptions {
  * The caller's end of a relay. Short pieces go out as one string, with the head before them or the framing of the
  * chunk around them: Node's own way is a vector of two to four buffers, which costs a third more for each token.
  */
-export class Outlet {
+export class Outlet implements AnswerOutlet {
   readonly #options: OutletOptions;
   readonly #response: ServerResponse;
   /** Bytes of the body so far. */
@@ -88,6 +103,34 @@ export class Outlet {
     if (!isShort) this.#send(piece);
     this.#response.end(isShort && piece.length > 0 ? framed(piece) + LAST_CHUNK : LAST_CHUNK, 'latin1');
   }
+}
+
+/** Where the answer goes that is only looked at: nowhere. */
+export class SilentOutlet implements AnswerOutlet {
+  /** Of the body so far, had there been a caller. */
+  bytes = 0;
+  readonly blocked = false;
+  #begun = false;
+
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  begin(writeHead: () => void): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    writeHead();
+  }
+
+  write(piece: Buffer | string): void {
+    this.bytes += Buffer.byteLength(piece);
+  }
+
+  end(piece?: Buffer | string): void {
+    if (piece !== undefined) this.write(piece);
+  }
+
+  cut(): void {}
 }
 
 /** One chunk of the chunked encoding, each byte a character. */

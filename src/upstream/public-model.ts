@@ -16,6 +16,8 @@ export interface Model {
   readonly timeouts: TimeoutsConfig;
   readonly contextLength: number | undefined;
   readonly prices: Prices;
+  /** How long an answer serves equal requests; undefined: the model has no cache. */
+  readonly cacheMs: number | undefined;
   /** What may answer in its place, best first, each model once; nothing is looked up before it is asked for. */
   fallbacks(stickyHash: number, random: () => number): Iterable<Model>;
 }
@@ -49,6 +51,7 @@ export function publicModel(config: ModelConfig, surroundings: Surroundings): Pu
     timeouts: { ...surroundings.timeouts, ...config.timeouts },
     contextLength: config.context_length,
     prices: pricesOf(config.prices),
+    cacheMs: config.cache && config.cache.seconds * 1_000,
     fallbacks: (stickyHash: number, random: () => number) =>
       surroundings.fallbacksOf(name, stickyHash, random),
   };

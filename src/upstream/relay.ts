@@ -1,26 +1,21 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Call, CallEnd } from '../core/call.ts';
 import { errorBody, errorTable, type Refusal } from '../core/errors.ts';
-import { type AnswerReceiver, Attempts, type Route, type Target } from './attempts.ts';
+import type { Answering, AnswerReceiver, AnswerSource } from './answer-source.ts';
 import { type Cause, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
-import { JsonAnswer, type LastMember } from './json-answer.ts';
-import { Outlet } from './outlet.ts';
-import { SseAnswer, type StreamShape } from './sse.ts';
+import type { JsonAnswer } from './json-answer.ts';
+import { type AnswerOutlet, Outlet, SilentOutlet } from './outlet.ts';
+import type { SseAnswer } from './sse.ts';
+import { jsonFor, type SuffixedStream, streamFor } from './suffix.ts';
+import type { SuffixedJson } from './suffix-json.ts';
 import { type Expired, type Limits, Watchdog } from './watchdog.ts';
-
-/** How the answer is looked at: OpenAI's shapes, or bytes that are none of our business. */
-export type AnswerShape =
-  | ({
-      readonly kind: 'openai';
-      readonly upstreamModel: string;
-      /** Of an answer in JSON. */
-      readonly lastMember?: LastMember | undefined;
-    } & StreamShape)
-  | { readonly kind: 'plain' };
 
 /** The side that faces the caller: it knows our headers and error format. */
 export interface Caller {
-  readonly response: ServerResponse;
+  /** Undefined: nobody is connected. */
+  readonly response: ServerResponse | undefined;
+  /** Where the answer goes without a response; undefined: it is only looked at. */
+  readonly outlet?: AnswerOutlet;
   head(status: number, contentType: string, contentLength: number | undefined): void;
   /** Nothing has been sent yet: the whole answer is this error. */
   refuse(refused: Refusal): void;
@@ -28,18 +23,11 @@ export interface Caller {
   ended(how: CallEnd): void;
 }
 
-/** The request as one server shall get it, and how its answer is looked at. */
-export interface RelayTarget extends Target {
-  readonly shape: AnswerShape;
-}
-
 export interface Forwarding {
   readonly call: Call;
   readonly caller: Caller;
-  readonly route: Route<RelayTarget>;
-  readonly limits: Limits & { readonly connect_ms: number };
-  /** May the same bytes be sent again while no byte of an answer has come? */
-  readonly replayable: boolean;
+  readonly source: AnswerSource;
+  readonly limits: Limits;
 }
 
 /** Nothing of the server's for so long: a comment tells balancers and clients that the stream lives. */
@@ -61,11 +49,11 @@ const STREAM_TYPE = /^text\/event-stream\b/i;
  *
  * Whoever calls `start` gives the response away: this object ends it, whatever happens, exactly once.
  */
-export class Relay implements AnswerReceiver<RelayTarget> {
+export class Relay implements AnswerReceiver {
   readonly #forwarding: Forwarding;
   readonly #call: Call;
-  readonly #attempts: Attempts<RelayTarget>;
-  readonly #outlet: Outlet;
+  readonly #source: AnswerSource;
+  readonly #outlet: AnswerOutlet;
   readonly #watchdog: Watchdog;
   #state: 'waiting' | 'relaying' | 'collecting_error' | 'over' = 'waiting';
   #turnBytes = 0;
@@ -73,8 +61,8 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   #status = 0;
   #contentType = '';
   #contentLength: number | undefined;
-  #sse: SseAnswer | undefined;
-  #json: JsonAnswer | undefined;
+  #sse: SseAnswer | SuffixedStream | undefined;
+  #json: JsonAnswer | SuffixedJson | undefined;
   /** The newest piece of a JSON answer: if it is also the first and the last, its length is known. */
   #lastPiece: Buffer | undefined;
   #errorBody: Buffer[] = [];
@@ -83,31 +71,26 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding;
     this.#call = forwarding.call;
-    this.#outlet = new Outlet({
-      response: forwarding.caller.response,
-      lastBytesMs: forwarding.limits.idle_ms,
-      drained: () => this.#onDrained(),
-    });
-    const { call, route, limits, replayable } = forwarding;
+    this.#source = forwarding.source;
+    const { caller, limits, source } = forwarding;
+    this.#outlet = caller.response
+      ? new Outlet({
+          response: caller.response,
+          lastBytesMs: limits.idle_ms,
+          drained: () => this.readOn(),
+        })
+      : (caller.outlet ?? new SilentOutlet());
     const nowMs = performance.now();
     this.#call.forwardedAtMs = nowMs;
-    this.#attempts = new Attempts({
-      call,
-      route,
-      receiver: this,
-      connectTimeoutMs: limits.connect_ms,
-      replayable,
-    });
-    const { watch } = route.first.upstream;
-    this.#watchdog = new Watchdog(watch, limits, nowMs, (what) => this.#onExpired(what));
+    this.#watchdog = new Watchdog(source.watch, limits, nowMs, (what) => this.#onExpired(what));
   }
 
   start(): void {
     const { response } = this.#forwarding.caller;
-    if (response.destroyed) return this.#onClientClosed();
+    if (response?.destroyed) return this.leave();
     // Before all others: who settles and observes the call reads here how it ended.
-    response.prependListener('close', () => this.#onClientClosed());
-    this.#attempts.start();
+    response?.prependListener('close', () => this.leave());
+    this.#source.start(this);
   }
 
   /** Ends the call before its time, with the error as the answer or, behind what has gone out, as an SSE event. */
@@ -117,7 +100,7 @@ export class Relay implements AnswerReceiver<RelayTarget> {
 
   // --- the server's side ---
 
-  answered(target: RelayTarget, status: number, headers: IncomingHttpHeaders): void {
+  answered(target: Answering, status: number, headers: IncomingHttpHeaders): void {
     if (this.#state === 'over') return;
     this.#status = status;
     this.#contentType = oneHeader(headers['content-type']);
@@ -129,13 +112,16 @@ export class Relay implements AnswerReceiver<RelayTarget> {
     this.#state = relayed ? 'relaying' : 'collecting_error';
     this.#errorBody = [];
     this.#errorBytes = 0;
+    this.#sse = undefined;
+    this.#json = undefined;
+    this.#lastPiece = undefined;
     if (!relayed) return;
     if (STREAM_TYPE.test(this.#contentType)) {
       this.#call.streamed = true;
-      this.#sse = new SseAnswer(shape.kind === 'openai' ? shape : PLAIN_STREAM);
-      this.#watchdog.whenQuiet(COMMENT_EVERY_MS, () => this.#comment());
+      this.#sse = streamFor(shape);
+      if (this.#forwarding.caller.response) this.#watchdog.whenQuiet(COMMENT_EVERY_MS, () => this.#comment());
     } else if (shape.kind === 'openai' && JSON_TYPE.test(this.#contentType)) {
-      this.#json = new JsonAnswer(shape.model, shape.lastMember);
+      this.#json = jsonFor(shape);
     }
   }
 
@@ -144,7 +130,7 @@ export class Relay implements AnswerReceiver<RelayTarget> {
     const nowMs = performance.now();
     if (this.#call.firstByteAtMs === 0 && this.#state === 'relaying') {
       this.#call.firstByteAtMs = nowMs;
-      this.#attempts.succeeded();
+      this.#source.succeeded();
     }
     this.#watchdog.progress(nowMs);
     if (this.#state === 'collecting_error') this.#collectError(piece);
@@ -158,14 +144,14 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   finished(): void {
     if (this.#state === 'over') return;
     if (this.#state === 'collecting_error') return this.#refuseAnswer();
-    this.#attempts.succeeded();
+    this.#source.succeeded();
     if (this.#sse) return this.#endStream(this.#sse);
     if (this.#json) return this.#endJson(this.#json);
     this.#begin(this.#contentLength ?? 0);
     return this.#end(undefined);
   }
 
-  failed(_target: RelayTarget, cause: Cause, detail: string): void {
+  failed(_target: Answering, cause: Cause, detail: string): void {
     if (this.#state === 'over') return;
     if (this.#state === 'collecting_error') return this.#refuseAnswer();
     this.#failFor(cause, detail);
@@ -173,32 +159,33 @@ export class Relay implements AnswerReceiver<RelayTarget> {
 
   // --- relaying ---
 
-  #relayEvents(sse: SseAnswer, piece: Buffer): void {
+  #relayEvents(sse: SseAnswer | SuffixedStream, piece: Buffer): void {
     const events = sse.push(piece);
     if (sse.overflow) return this.#failFor('too_long');
     if (events) this.#write(events, undefined);
     if (sse.failure) this.#failAsServerSays(sse.failure);
   }
 
-  #endStream(sse: SseAnswer): void {
+  #endStream(sse: SseAnswer | SuffixedStream): void {
     const rest = sse.end();
     if (sse.failure) return this.#failAsServerSays(sse.failure);
-    const isOpenAi = this.#attempts.target.shape.kind === 'openai';
+    const isOpenAi = this.#source.target.shape.kind === 'openai';
     if (isOpenAi && !sse.complete) return this.#failFor('ended_early');
     this.#begin(undefined);
     this.#end(rest);
   }
 
-  #relayJson(json: JsonAnswer, piece: Buffer): void {
+  #relayJson(json: JsonAnswer | SuffixedJson, piece: Buffer): void {
     const earlier = this.#lastPiece;
     const isWhole = !earlier && piece.length === this.#contentLength;
     const bytes = isWhole ? json.whole(piece) : json.push(piece);
     this.#lastPiece = bytes;
+    if (json.overflow) return this.#failFor('too_long');
     // Only an untouched answer is known to have the length that the server announced.
-    if (earlier) this.#write(earlier, json.edited ? undefined : this.#contentLength);
+    if (earlier?.length) this.#write(earlier, json.edited ? undefined : this.#contentLength);
   }
 
-  #endJson(json: JsonAnswer): void {
+  #endJson(json: JsonAnswer | SuffixedJson): void {
     const rest = json.end();
     const last = concat(this.#lastPiece, rest);
     if (!json.complete) return this.#failFor('ended_early');
@@ -213,16 +200,17 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   }
 
   #refuseAnswer(): void {
-    const { shape, upstream } = this.#attempts.target;
+    const { shape, upstream } = this.#source.target;
     const refused = refusalOfAnswer(this.#status, Buffer.concat(this.#errorBody), upstream.name);
     if (errorTable[refused.name].blame === 'upstream') {
-      this.#attempts.blame('status');
-      if (!this.#outlet.begun && this.#attempts.moveOn(refused.message)) {
+      this.#source.blame('status');
+      this.#call.attemptFailed(this.#status);
+      if (!this.#outlet.begun && this.#source.moveOn(refused.message)) {
         this.#state = 'waiting';
         return;
       }
     } else {
-      this.#attempts.succeeded();
+      this.#source.succeeded();
     }
     this.#fail(shape.kind === 'openai' ? withoutUpstreamModel(refused, shape) : refused);
   }
@@ -248,19 +236,20 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   #write(bytes: Buffer, contentLength: number | undefined): void {
     this.#begin(contentLength);
     this.#outlet.write(bytes);
-    if (this.#outlet.blocked) this.#attempts.pause();
+    if (this.#outlet.blocked) this.#source.pause();
   }
 
-  #onDrained(): void {
+  /** The answer is taken again, after it was not; until now the server was not at fault. */
+  readOn(): void {
     this.#watchdog.progress(performance.now());
-    this.#attempts.resume();
+    this.#source.resume();
   }
 
   #giveWay(): void {
     this.#turnBytes = 0;
-    this.#attempts.pause();
+    this.#source.pause();
     setImmediate(() => {
-      if (!this.#outlet.blocked) this.#attempts.resume();
+      if (!this.#outlet.blocked) this.#source.resume();
     });
   }
 
@@ -277,26 +266,29 @@ export class Relay implements AnswerReceiver<RelayTarget> {
     if (this.#state === 'over') return;
     // A caller who does not read is not the server's fault, and there is no way to tell him.
     if (what === 'idle' && this.#outlet.blocked) this.#outlet.cut();
+    else if (what !== 'total' && this.#source.mayBeSilent) this.#watchdog.restart(performance.now());
     else this.#failFor(what);
   }
 
-  #onClientClosed(): void {
+  /** The caller has left. */
+  leave(): void {
     if (this.#state === 'over') return;
     this.#over();
-    this.#attempts.stop('the caller has left');
+    this.#source.stop('the caller has left');
     this.#forwarding.caller.ended('client_gone');
   }
 
   #failFor(cause: Cause, detail?: string): void {
-    if (timeouts.has(cause)) this.#attempts.blame('timeout');
-    else if (cause === 'ended_early') this.#attempts.blame('reset');
-    this.#fail(refusalOfCause(cause, this.#attempts.target.upstream.name, detail));
+    this.#call.attemptFailed(cause);
+    if (timeouts.has(cause)) this.#source.blame('timeout');
+    else if (cause === 'ended_early') this.#source.blame('reset');
+    this.#fail(refusalOfCause(cause, this.#source.target.upstream.name, detail));
   }
 
   #fail(refused: Refusal): void {
     const { caller } = this.#forwarding;
     this.#over();
-    this.#attempts.stop(refused.message);
+    this.#source.stop(refused.message);
     if (this.#outlet.begun) this.#breakOff(refused);
     else caller.refuse(refused);
     caller.ended('failed');
@@ -315,15 +307,15 @@ export class Relay implements AnswerReceiver<RelayTarget> {
   #over(): void {
     this.#state = 'over';
     this.#watchdog.stop();
-    this.#call.usage = this.#sse?.usage ?? this.#json?.usage;
+    const answer = this.#sse ?? this.#json;
+    this.#call.usage = answer?.usage;
+    this.#call.addedBytes = answer?.addedBytes ?? 0;
     this.#call.bytesOut = this.#outlet.bytes;
   }
 }
 
 /** The whole call's limit is not among them: a long answer may take that long. */
 const timeouts: ReadonlySet<Cause> = new Set(['first_byte', 'idle']);
-
-const PLAIN_STREAM: StreamShape = { model: undefined, dropUsageChunk: false, ending: 'unknown' };
 
 /** Servers name the model in their complaints, by a path that is not to be seen. */
 function withoutUpstreamModel(

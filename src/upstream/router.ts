@@ -5,6 +5,7 @@
 import { chooseByAffinity, usualBound } from './choice/affinity.ts';
 import { loadOf } from './choice/load-of.ts';
 import { chooseOfTwo } from './choice/power-of-two.ts';
+import { Demand, serversWanted } from './demand.ts';
 import { usable } from './health/usable.ts';
 import type { Member } from './member.ts';
 import type { Pool } from './pool.ts';
@@ -37,7 +38,7 @@ export class Place {
 
   load(): number {
     const { inFlight, others } = this.upstream.load;
-    return loadOf({ inFlight, othersInFlight: others, reported: undefined }, this.#now());
+    return loadOf({ inFlight, othersInFlight: others, reported: this.upstream.reported }, this.#now());
   }
 }
 
@@ -45,6 +46,7 @@ export class Place {
 interface PoolMemory {
   readonly budget: RetryBudget;
   readonly room: WaitingRoom<Upstream>;
+  readonly demand: Demand;
 }
 
 interface RouterParts {
@@ -94,6 +96,17 @@ export class Router {
     return this.#memoryOf(pool).budget;
   }
 
+  /** To be counted up with each call that is sent to a server of the pool, and down again when it ends. */
+  demandOf(pool: Pool): Demand {
+    return this.#memoryOf(pool).demand;
+  }
+
+  /** This replica's part of how many servers the pool has work for; undefined where no server says what it bears. */
+  serversWanted({ name, members }: Pool): number | undefined {
+    const memory = this.#memories.get(name);
+    return serversWanted(memory ? memory.demand.inFlight + memory.room.size : 0, members);
+  }
+
   /** Until a server of the pool has a place. */
   wait(pool: Pool, guest: Guest<Upstream>): Entry {
     for (const { upstream } of pool.members) upstream.onFreed = this.#freed;
@@ -127,7 +140,7 @@ export class Router {
         waitMsMax: waiting.waitMsMax,
         now,
       });
-      memory = { budget: new RetryBudget(now), room };
+      memory = { budget: new RetryBudget(now), room, demand: new Demand() };
       this.#memories.set(pool.name, memory);
     }
     return memory;

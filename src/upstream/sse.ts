@@ -3,7 +3,7 @@ import { largerUsage, readUsage, type Usage } from '../core/usage.ts';
 import { replaceModel } from './json-answer.ts';
 
 /** An event that is longer than this is no token; holding it would be a way to fill our memory. */
-const EVENT_BYTES_MAX = 4_194_304;
+export const EVENT_BYTES_MAX = 4_194_304;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -42,6 +42,7 @@ export class SseAnswer {
   /** The server has said that the answer is complete. */
   complete = false;
   overflow = false;
+  readonly addedBytes = 0;
   /** JSON of an error that the server put into its stream. Neither it nor what follows is passed on. */
   failure: Buffer | undefined;
 
@@ -197,7 +198,7 @@ function endOfLastEvent(bytes: Buffer, from: number): number {
   return 0;
 }
 
-function endOfFirstEvent(bytes: Buffer, from: number): number {
+export function endOfFirstEvent(bytes: Buffer, from: number): number {
   for (let at = bytes.indexOf(LINE_FEED, from); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) {
     if (at > from && endsEvent(bytes, at)) return at + 1;
   }
@@ -211,7 +212,7 @@ function endsEvent(bytes: Buffer, at: number): boolean {
 }
 
 /** Where the value of the event's only `data:` line lies. JSON servers write one such line. */
-function dataOf(event: Buffer): { start: number; end: number } | undefined {
+export function dataOf(event: Buffer): { start: number; end: number } | undefined {
   let lineStart = 0;
   while (lineStart < event.length) {
     let lineEnd = event.indexOf(LINE_FEED, lineStart);

@@ -1,4 +1,5 @@
 import { buildConnector, errors, Pool } from 'undici';
+import type { LoadReport } from './choice/load-of.ts';
 import { type Health, ServerHealth } from './health/server-health.ts';
 import { Load } from './load.ts';
 import { WaitingCalls } from './waiting-calls.ts';
@@ -16,6 +17,8 @@ interface UpstreamOptions extends Partial<Omit<UpstreamSettings, 'discover' | 'g
 
 const standardSettings: Omit<UpstreamSettings, 'discover' | 'gpus'> = {
   maxInFlight: undefined,
+  capacity: undefined,
+  loadMetricsPath: '/metrics',
   labels: {},
   healthCheck: { path: '/health', timeoutMs: 1_000, completionModel: undefined },
 };
@@ -35,6 +38,10 @@ export interface UpstreamSettings {
   readonly gpus: number;
   /** Calls of this replica; undefined: unbounded. */
   readonly maxInFlight: number | undefined;
+  /** Calls, of anyone, that keep it fully busy; undefined: nobody has said. */
+  readonly capacity: number | undefined;
+  /** Where it says how much it has to do; undefined: it is not asked. */
+  readonly loadMetricsPath: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly healthCheck: HealthCheck;
 }
@@ -57,6 +64,8 @@ export class Upstream {
   readonly serverHealth = new ServerHealth();
   /** The calls that have been sent to it and have not ended. */
   readonly load = new Load();
+  /** What it last said of its load, whatever the age. */
+  reported: LoadReport | undefined = undefined;
   /** Those among them of whose answer no byte has come. */
   readonly waiting = new WaitingCalls();
   /** Told when a place has become free. */

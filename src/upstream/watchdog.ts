@@ -69,6 +69,12 @@ export class Watchdog {
     this.#phase = 'idle';
   }
 
+  /** After it has expired: its phase begins anew. */
+  restart(nowMs: number): void {
+    this.#progressAtMs = nowMs;
+    this.#watch.add(this);
+  }
+
   whenQuiet(everyMs: number, tell: () => void): void {
     this.#quiet = { everyMs, tell };
   }

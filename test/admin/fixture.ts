@@ -6,7 +6,10 @@ import { Installation } from '../../src/admission/installation.ts';
 import { createKeyStore } from '../../src/admission/keys/key-store.ts';
 import { createUsageReader } from '../../src/admission/usage/usage-reader.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
+import { refusal } from '../../src/core/errors.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
+import { connectQueue } from '../../src/redis/queue-connection.ts';
+import { createWebhookAdministration } from '../../src/roles/webhooks.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -46,6 +49,7 @@ export async function startAdmin(
   changes: Partial<AdminDependencies> = {},
   command_timeout_ms = COMMAND_TIMEOUT_MS,
   defaults: ConfigInput['defaults'] = {},
+  more: Pick<ConfigInput, 'policies' | 'tenants' | 'webhooks'> = {},
 ): Promise<AdminFixture> {
   const redis = await startRedis();
   const lines: Record<string, unknown>[] = [];
@@ -54,21 +58,28 @@ export async function startAdmin(
     secret: SECRET,
     redis: { url: redis.url, command_timeout_ms },
     defaults,
+    ...more,
   });
   const connection = connectRedis(config.redis, log);
-  await connection.reached();
+  const queue = connectQueue(config, log);
+  await Promise.all([connection.reached(), queue.commands.reached()]);
+  const keys = createKeyStore({ redis: connection, config, now: Date.now });
   const upstream = workingUpstream();
   const app = createAdminApp({
     token: TOKEN,
-    keys: createKeyStore({ redis: connection, config, now: Date.now }),
+    keys,
+    webhooks: createWebhookAdministration(config, queue, keys),
     usage: createUsageReader({ redis: connection, now: Date.now }),
     installation: new Installation({ redis: connection, log }),
+    jobs: withoutQueue(),
+    bullQueues: [async () => ({ ok: false, failure: { kind: 'unavailable', cause: 'no queue here' } })],
     log,
     readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
     upstreams: () => [reportOf(upstream, ['sim-small'], performance.now())],
     drains: { set: async () => undefined },
     models: () => [],
+    policies: () => config.policies,
     reloadConfig: async () => ({ ok: true, changes: [], needsRestart: [], warnings: [] }),
     ...changes,
   });
@@ -82,9 +93,16 @@ export async function startAdmin(
     async stop() {
       await app.close();
       connection.close();
+      queue.close();
       await redis.stop();
     },
   };
+}
+
+/** As while the Redis of jobs is away. */
+function withoutQueue(): AdminDependencies['jobs'] {
+  const away = async () => ({ ok: false, refusal: refusal('store_unavailable', 'No queue here.') }) as const;
+  return { list: away, show: away, cancel: away, retry: away, queue: away, drain: away, resume: away };
 }
 
 function workingUpstream(): Upstream {

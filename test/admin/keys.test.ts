@@ -32,6 +32,7 @@ test('a new key is shown once: in the answer that made it', async () => {
     origin: 'generated',
     ...noAllowance,
     models: ['a', 'b/c'],
+    policy: null,
     expires_at: '2099-01-31T10:00:00.000Z',
     rotated_at: null,
     revision: 1,

@@ -148,6 +148,6 @@ test('the list tells of each server what its calls and probes have shown, and ne
     ...{ name: 'gpu-1', url: 'http://10.0.0.1', status: 'healthy', state: 'ejected', weight_factor: 1 },
     ...{ in_flight: 0, last_failure: { kind: 'timeout', seconds_ago: 0 }, models: ['m'] },
     ejections: { errors: 1, slow: 0, unhealthy: 0, unreachable: 0, frozen: 0 },
-    ...{ max_in_flight: null, labels: {} },
+    ...{ max_in_flight: null, capacity: null, reported_load: null, labels: {} },
   });
 });

@@ -43,6 +43,7 @@ test('keys of the environment have the limits of the defaults, until their tenan
     limits: { ...noLimits, max_concurrent },
     quotas: [],
     models: null,
+    policy: null,
   });
   const defaults = { key: limitsOf(2), tenant: limitsOf(4) };
   const config = { ...configFor(redis, { environment, cache_seconds: 300 }), defaults };

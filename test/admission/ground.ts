@@ -38,15 +38,19 @@ export interface Ground {
   connect(): Promise<RedisConnection>;
 }
 
-export function configFor(redis: TestRedis, keys: ConfigInput['keys'] = {}): Config {
+type Given = Pick<ConfigInput, 'defaults' | 'tenants' | 'policies'>;
+
+export function configFor(redis: TestRedis, keys: ConfigInput['keys'] = {}, given: Given = {}): Config {
   return configSchema.parse({
     secret: 'a secret of at least 32 characters',
     redis: { url: redis.url },
     keys,
+    ...given,
   });
 }
 
-export async function openGround(t: TestContext): Promise<Ground> {
+/** @param given for the store and all replicas */
+export async function openGround(t: TestContext, given: Given = {}): Promise<Ground> {
   const redis = await startRedis();
   const closers: (() => void)[] = [];
   t.after(async () => {
@@ -64,12 +68,12 @@ export async function openGround(t: TestContext): Promise<Ground> {
     redis,
     connection,
     connect,
-    store: createKeyStore({ redis: connection, config: configFor(redis), now: Date.now }),
+    store: createKeyStore({ redis: connection, config: configFor(redis, {}, given), now: Date.now }),
     async replica(keys = {}, wrap = (own) => own) {
       const outcomes: LookupOutcome[] = [];
       const subscribed = Promise.withResolvers<void>();
       const own = wrap(noticing(await connect(), subscribed.resolve));
-      const parts = { redis: own, config: configFor(redis, keys), log: quiet, data: wholeData };
+      const parts = { redis: own, config: configFor(redis, keys, given), log: quiet, data: wholeData };
       const authenticator = createAuthenticator({ ...parts, onLookup: (outcome) => outcomes.push(outcome) });
       closers.push(() => authenticator.stop());
       authenticator.start();

@@ -10,6 +10,7 @@ const key: Subject = { kind: 'key', name: 'key_000000000001' };
 function record(status: KeyStatus, revision: number): KeyRecord {
   return {
     ...noAllowance,
+    policy: null,
     id: key.name,
     tenant: 'acme',
     name: 'web',

@@ -20,7 +20,9 @@ import {
 import { type RedisTime, redisTime } from './redis-time.ts';
 import { MODEL, requestBytes } from './requests.ts';
 
-export type ContestantName = 'direct' | 'nginx' | 'bare' | 'open' | 'gateway';
+/** `routed`, `drawn`: the gateway before three servers, of which the prompt or the load chooses one. */
+export type ContestantName = 'direct' | 'nginx' | 'bare' | 'open' | 'gateway' | 'routed' | 'drawn';
+type GatewayName = 'open' | 'gateway' | 'routed' | 'drawn';
 
 export const labels: Readonly<Record<ContestantName, string>> = {
   direct: 'upstream itself',
@@ -28,6 +30,8 @@ export const labels: Readonly<Record<ContestantName, string>> = {
   bare: 'bare proxy',
   open: 'without limits',
   gateway: 'gateway',
+  routed: 'three servers by prompt',
+  drawn: 'three servers by load',
 };
 
 export interface Contestant {
@@ -48,12 +52,13 @@ const WITHOUT_ADMISSION = new URL('without-admission.ts', import.meta.url).href;
 const GATEWAY_MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const GATEWAY_ROLE = new URL('../../src/roles/gateway.ts', import.meta.url).pathname;
 
+const gatewayNames: ReadonlySet<string> = new Set<GatewayName>(['open', 'gateway', 'routed', 'drawn']);
+
 /** Why a contestant cannot take part, and what would help; undefined when it can. */
 export function absence(name: ContestantName): string | undefined {
   if (name === 'nginx' && !existsSync(NGINX))
     return `${NGINX} is missing; install it with: apt-get install nginx-light`;
-  if ((name === 'gateway' || name === 'open') && !existsSync(GATEWAY_ROLE))
-    return 'this tree has no gateway role yet';
+  if (gatewayNames.has(name) && !existsSync(GATEWAY_ROLE)) return 'this tree has no gateway role yet';
   return undefined;
 }
 
@@ -81,6 +86,8 @@ const starters: Record<ContestantName, (options: StartOptions) => Promise<Contes
   bare: startBareProxy,
   open: (options) => startGateway('open', options),
   gateway: (options) => startGateway('gateway', options),
+  routed: (options) => startGateway('routed', options),
+  drawn: (options) => startGateway('drawn', options),
 };
 
 async function startBareProxy({ upstreamPort }: StartOptions): Promise<Contestant> {
@@ -154,7 +161,7 @@ http {
  * kind on key and tenant, prices and usage too, `open` none of it.
  */
 async function startGateway(
-  name: 'open' | 'gateway',
+  name: GatewayName,
   { upstreamPort, profileFolder }: StartOptions,
 ): Promise<Contestant> {
   const folder = await temporaryFolder();
@@ -183,7 +190,7 @@ async function startGateway(
   const profiling = isProfiled ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [];
   const preloaded = name === 'open' ? ['--import', WITHOUT_ADMISSION] : [];
   const configuration = join(folder, 'sluice.yaml');
-  await writeFile(configuration, JSON.stringify(gatewayConfiguration(upstreamPort)));
+  await writeFile(configuration, JSON.stringify(gatewayConfiguration(name, upstreamPort)));
   const child = startPinned({
     core: PROXY_CORE,
     command: process.execPath,
@@ -206,7 +213,7 @@ async function startGateway(
   return {
     name,
     port,
-    key: await createKey(adminPort, adminToken, name === 'gateway'),
+    key: await createKey(adminPort, adminToken, name !== 'open'),
     pids: [Number(child.pid)],
     redisTime: () => redisTime(redisPort),
     async end() {
@@ -217,11 +224,15 @@ async function startGateway(
   };
 }
 
-function gatewayConfiguration(upstreamPort: number) {
+/** Several servers are one process under several names: what they can bear together stays the same. */
+function gatewayConfiguration(name: GatewayName, upstreamPort: number) {
   const prices = { input_per_million_usd: 0.5, output_per_million_usd: 1.5, gpu_hour_usd: 2 };
+  const names = name === 'routed' || name === 'drawn' ? ['gpu-1', 'gpu-2', 'gpu-3'] : ['upstream'];
+  const choice = name === 'drawn' ? 'least_load' : 'affinity';
   return {
-    upstreams: [{ name: 'upstream', url: `http://127.0.0.1:${upstreamPort}` }],
-    models: [{ name: MODEL, upstreams: ['upstream'], prices }],
+    upstreams: names.map((one) => ({ name: one, url: `http://127.0.0.1:${upstreamPort}` })),
+    // A megabyte of prose would become a job, and none is measured here.
+    models: [{ name: MODEL, upstreams: names, choice, prices, oversize: false }],
   };
 }
 

@@ -3,7 +3,7 @@
  * gateway with everything on. Contestants take turns in short rounds, so that what the machine does meanwhile falls
  * on all of them. Exits with 1 when a bound is missed by more than three times; less is said, not punished.
  *
- *     npm run bench -- [--quick] [--only chat|large|streams|memory] [--profile]
+ *     npm run bench -- [--quick] [--only chat|large|streams|memory|routing] [--profile]
  */
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,8 +19,9 @@ import {
   type StartOptions,
   startContestant,
 } from './contestants.ts';
+import type { CostOfChoice } from './cost-of-choice.ts';
 import { type Measurement, measurements, type Timing } from './measurements.ts';
-import { endAllProcesses, FEEDING_CORE, PROXY_CORE } from './processes.ts';
+import { endAllProcesses, endProcess, FEEDING_CORE, PROXY_CORE, startScript } from './processes.ts';
 import { profileSummary } from './profile-summary.ts';
 import { type Figures, machineText, tableText, type Verdict, verdicts } from './report.ts';
 
@@ -67,9 +68,7 @@ async function run(): Promise<number> {
   const plan: Plan = {
     schedule: values.profile ? ONCE : values.quick ? QUICK : USUAL,
     measurements: chosen,
-    contestants: takingPart(
-      values.profile ? ['direct', 'gateway'] : ['direct', 'nginx', 'bare', 'open', 'gateway'],
-    ),
+    contestants: takingPart(values.profile ? ['direct', 'gateway'] : namesIn(chosen)),
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
   print(machineText());
@@ -77,9 +76,22 @@ async function run(): Promise<number> {
     `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians; calls: ${roundsText(plan.schedule.short)}, streams: ${roundsText(plan.schedule.long)}.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
   );
   const judged = await measureAll(bench, plan);
+  if (chosen.some(({ topic }) => topic === 'routing')) await printCostOfChoice();
   for (const { text } of judged) print(text);
   if (profileFolder !== undefined) printProfiles(profileFolder);
   return judged.some(({ failed }) => failed) ? 1 : 0;
+}
+
+function namesIn(chosen: readonly Measurement[]): ContestantName[] {
+  return [...new Set(chosen.flatMap(({ contestants }) => contestants))];
+}
+
+async function printCostOfChoice(): Promise<void> {
+  const { child, ready } = await startScript(PROXY_CORE, 'cost-of-choice.ts');
+  await endProcess(child);
+  for (const { what, microseconds } of ready as readonly CostOfChoice[]) {
+    print(`  ${what}: ${microseconds.toFixed(2)} µs, measured alone`);
+  }
 }
 
 function roundsText({ count, timing }: Rounds): string {
@@ -97,13 +109,26 @@ function takingPart(names: readonly ContestantName[]): ContestantName[] {
 async function measureAll(bench: Bench, plan: Plan): Promise<Verdict[]> {
   const judged: Verdict[] = [];
   const kept = new Map<ContestantName, Contestant>();
-  for (const name of plan.contestants) kept.set(name, await startContestant(name, plan.options));
   const lasting = plan.measurements.filter(({ freshProcesses }) => !freshProcesses);
   const fresh = plan.measurements.filter(({ freshProcesses }) => freshProcesses);
-  for (const measurement of lasting) judged.push(...(await measureOne(bench, plan, measurement, kept)));
-  for (const contestant of kept.values()) await contestant.end();
+  for (const [index, measurement] of lasting.entries()) {
+    for (const name of takingPartIn(measurement, plan)) {
+      if (!kept.has(name)) kept.set(name, await startContestant(name, plan.options));
+    }
+    judged.push(...(await measureOne(bench, plan, measurement, kept)));
+    const needed = namesIn(lasting.slice(index + 1));
+    for (const [name, contestant] of kept) {
+      if (needed.includes(name)) continue;
+      kept.delete(name);
+      await contestant.end();
+    }
+  }
   for (const measurement of fresh) judged.push(...(await measureOne(bench, plan, measurement, new Map())));
   return judged;
+}
+
+function takingPartIn({ contestants }: Measurement, plan: Plan): ContestantName[] {
+  return contestants.filter((name) => plan.contestants.includes(name));
 }
 
 /** A contestant that is not among `kept` is started for the round and ended after it. */
@@ -113,9 +138,12 @@ async function measureOne(
   measurement: Measurement,
   kept: ReadonlyMap<ContestantName, Contestant>,
 ): Promise<Verdict[]> {
-  const names = measurement.contestants.filter((name) => plan.contestants.includes(name));
+  const names = takingPartIn(measurement, plan);
   const rounds = new Map<ContestantName, Figures[]>(names.map((name) => [name, []]));
-  for (const contestant of kept.values()) await measurement.measure(bench, contestant, WARM_UP);
+  for (const name of names) {
+    const contestant = kept.get(name);
+    if (contestant) await measurement.measure(bench, contestant, WARM_UP);
+  }
   const { count, timing } = plan.schedule[measurement.rounds];
   for (let round = 0; round < count; round += 1) {
     for (const name of names) {

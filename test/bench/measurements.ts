@@ -7,7 +7,7 @@ import type { RedisTime } from './redis-time.ts';
 import { type Bound, type Column, type Figures, percent, tenths, whole } from './report.ts';
 import type { RequestShape } from './requests.ts';
 
-export type Topic = 'chat' | 'large' | 'streams' | 'memory';
+export type Topic = 'chat' | 'large' | 'streams' | 'memory' | 'routing';
 
 /** How long each round takes. */
 export interface Timing {
@@ -143,6 +143,20 @@ const memoryColumns: readonly Column[] = [
 ];
 
 export const measurements: readonly Measurement[] = [
+  {
+    topic: 'routing',
+    title: 'Choice of a server',
+    conditions: 'chat calls of 600 bytes, 32 connections; probes and load reports on',
+    columns: callColumns,
+    bounds: [
+      { of: 'routed', figure: 'cpu', over: 'gateway', moreAtMost: 20 },
+      { of: 'drawn', figure: 'cpu', over: 'gateway', moreAtMost: 20 },
+    ],
+    rounds: 'short',
+    freshProcesses: false,
+    contestants: ['direct', 'gateway', 'routed', 'drawn'],
+    measure: calls({ shape: 'chat', connections: 32, steadyRequestsPerSecond: 1_000 }),
+  },
   {
     topic: 'chat',
     title: 'Chat call of 600 bytes',

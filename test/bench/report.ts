@@ -20,11 +20,13 @@ export interface Column {
 
 /** What a contestant must reach: relative to another one, or as it is. */
 export interface Bound {
-  readonly of: 'open' | 'gateway';
+  readonly of: ContestantName;
   readonly figure: string;
   readonly over: ContestantName | null;
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** In the unit of the figure: how far it may be above the other's of the same round. */
+  readonly moreAtMost?: number;
 }
 
 export const whole = (value: number) => Math.round(value).toLocaleString('en');
@@ -95,6 +97,11 @@ function ratio(column: Column, of: ContestantName, over: ContestantName, rounds:
   return median(series(column, of, rounds).map((own, round) => own / (others[round] ?? NaN)));
 }
 
+function difference(column: Column, of: ContestantName, over: ContestantName, rounds: Rounds): number {
+  const others = series(column, over, rounds);
+  return median(series(column, of, rounds).map((own, round) => own - (others[round] ?? NaN)));
+}
+
 function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
@@ -112,17 +119,29 @@ export interface Verdict {
 /** A bound that cannot be judged, because one of the two did not take part, has no verdict. */
 export function verdicts(measurement: Measurement, rounds: Rounds): Verdict[] {
   return measurement.bounds.flatMap((bound) => {
-    const { of, figure, over, atMost, atLeast } = bound;
+    const { of, figure, over } = bound;
     const column = measurement.columns.find(({ key }) => key === figure);
     if (!column || !rounds.has(of) || (over !== null && !rounds.has(over))) return [];
-    const value = over === null ? median(series(column, of, rounds)) : ratio(column, of, over, rounds);
-    const missedBy = Math.max(value / (atMost ?? Infinity), (atLeast ?? 0) / value);
-    const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
-    const unit = over === null ? '' : ` × ${labels[over]}'s`;
+    const { value, missedBy, relation, limit } = judge(bound, column, rounds);
     const judged = missedBy <= 1 ? 'held' : missedBy <= FAILED_AT ? 'missed' : 'FAILED';
     return {
-      text: `${judged.padEnd(6)}  ${measurement.title}, ${labels[of]}, ${column.title}: ${value.toFixed(2)}${unit}, ${limit}`,
+      text: `${judged.padEnd(6)}  ${measurement.title}, ${labels[of]}, ${column.title}: ${value.toFixed(2)}${relation}, ${limit}`,
       failed: !(missedBy <= FAILED_AT),
     };
   });
+}
+
+function judge({ of, over, atMost, atLeast, moreAtMost }: Bound, column: Column, rounds: Rounds) {
+  if (over !== null && moreAtMost !== undefined) {
+    const value = difference(column, of, over, rounds);
+    const relation = ` more than ${labels[over]}`;
+    return { value, missedBy: value / moreAtMost, relation, limit: `at most ${moreAtMost}` };
+  }
+  const value = over === null ? median(series(column, of, rounds)) : ratio(column, of, over, rounds);
+  return {
+    value,
+    missedBy: Math.max(value / (atMost ?? Infinity), (atLeast ?? 0) / value),
+    relation: over === null ? '' : ` × ${labels[over]}'s`,
+    limit: atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`,
+  };
 }

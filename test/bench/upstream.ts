@@ -33,6 +33,17 @@ const models = JSON.stringify({
   data: [{ id: MODEL, object: 'model', created, owned_by: 'bench', max_model_len: 1_000_000 }],
 });
 
+/** As a server says how busy it is, among the hundreds of lines that it says besides. */
+const metrics = [
+  `vllm:num_requests_running{model_name="${MODEL}"} 4.0`,
+  `vllm:num_requests_waiting{model_name="${MODEL}"} 0.0`,
+  ...Array.from(
+    { length: 300 },
+    (_, index) => `vllm:request_params_n_bucket{le="${index}.0",model_name="${MODEL}"} ${index}.0`,
+  ),
+  '',
+].join('\n');
+
 function answer(contentType: string, body: string): Buffer {
   const head = `HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\ncontent-length: ${body.length}\r\ncontent-type: ${contentType}\r\n\r\n`;
   return Buffer.from(head + body, 'latin1');
@@ -40,6 +51,7 @@ function answer(contentType: string, body: string): Buffer {
 
 const completionAnswer = answer('application/json', completion);
 const modelsAnswer = answer('application/json', models);
+const metricsAnswer = answer('text/plain; version=0.0.4; charset=utf-8', metrics);
 const emptyAnswer = answer('text/plain', '');
 const refusal = Buffer.from('HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n');
 
@@ -115,7 +127,8 @@ function respond(socket: Socket, head: string, body: string): void {
     else socket.write(completionAnswer);
     return;
   }
-  socket.write(head.startsWith('GET /v1/models') ? modelsAnswer : emptyAnswer);
+  if (head.startsWith('GET /metrics')) socket.write(metricsAnswer);
+  else socket.write(head.startsWith('GET /v1/models') ? modelsAnswer : emptyAnswer);
 }
 
 function serve(socket: Socket): void {

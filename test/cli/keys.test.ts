@@ -96,6 +96,6 @@ test('tenants are listed, shown, disabled and enabled; upstreams are listed', as
   assert.match((await run('tenants', 'enable', 'acme')).stdout, /Tenant acme is active/);
   assert.match(
     (await run('upstreams', 'list')).stdout,
-    /^sim +up +2 +0 +- +http:\/\/127\.0\.0\.1:9 +sim-small$/m,
+    /^sim +up +2 +- +0 +- +http:\/\/127\.0\.0\.1:9 +sim-small$/m,
   );
 });

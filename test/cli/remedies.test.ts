@@ -106,7 +106,6 @@ test('wrong usage ends with 2 before anything is asked of anybody', async () => 
     '--expires-at',
     '2099-01-01',
   ]);
-  wrong.push(['worker']);
   for (const parameters of wrong) {
     const { exitCode, stderr, stdout } = await sluice(parameters);
     assert.equal(exitCode, 2, parameters.join(' '));

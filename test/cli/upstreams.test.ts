@@ -19,6 +19,7 @@ before(async () => {
   for (const kind of ['status', 'status', 'status', 'reset', 'reset'] as const) {
     serverHealth.failed(serverHealth.began(nowMs), kind, nowMs);
   }
+  upstream.reported = { running: 12, waiting: 3, ownInFlight: 0, readAtMs: nowMs };
   admin = await startAdmin({
     upstreams: () => [reportOf(upstream, ['m'], performance.now())],
     drains: {
@@ -42,10 +43,10 @@ test('a server is drained and resumed by name, and the list shows its state and 
   assert.deepEqual([drained.exitCode, drained.stderr], [0, '']);
   assert.match(drained.stdout, /^Upstream gpu\/1 gets no new calls; 0 calls run there/);
   const { stdout } = await run('list');
-  assert.match(stdout, /^UPSTREAM +STATE +IN FLIGHT +EJECTIONS +LAST FAILURE +URL +MODELS$/m);
+  assert.match(stdout, /^UPSTREAM +STATE +IN FLIGHT +REPORTED +EJECTIONS +LAST FAILURE +URL +MODELS$/m);
   assert.match(
     stdout,
-    /^gpu\/1 +draining +0 +1 \(errors 1\) +reset, \d+ s ago +http:\/\/10\.0\.0\.1:8000 +m$/m,
+    /^gpu\/1 +draining +0 +12 running, 3 waiting +1 \(errors 1\) +reset, \d+ s ago +http:\/\/10\.0\.0\.1:8000 +m$/m,
   );
   const resumed = await run('resume', 'gpu/1', '--json');
   assert.equal(JSON.parse(resumed.stdout).reach, 'all_replicas');

@@ -32,6 +32,7 @@ test('every variable reaches its place', () => {
   const config = configOf({
     SLUICE_SECRET: secret,
     REDIS_URL: 'rediss://:password@redis:6380',
+    QUEUE_REDIS_URL: 'redis://:another@queue',
     REDIS_PREFIX: 'staging',
     HOST: '127.0.0.1',
     PORT: '9080',
@@ -47,6 +48,7 @@ test('every variable reaches its place', () => {
   });
   assert.equal(config.secret, secret);
   assert.equal(config.redis.url, 'rediss://:password@redis:6380');
+  assert.equal(config.queue.redis_url, 'redis://:another@queue');
   assert.equal(config.redis.prefix, 'staging');
   assert.deepEqual([config.listen.host, config.listen.port], ['127.0.0.1', 9080]);
   assert.deepEqual([config.admin.host, config.admin.port], ['0.0.0.0', 9081]);
@@ -58,6 +60,7 @@ test('every variable reaches its place', () => {
       api_key: 'key-of-the-server',
       discover: true,
       gpus: 1,
+      load_metrics: '/metrics',
       labels: {},
       health: { path: '/health', timeout_ms: 1_000 },
     },

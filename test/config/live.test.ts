@@ -41,6 +41,7 @@ test('what has changed is told by name and field, and no value with it', () => {
     default_model: 'glm',
     timeouts: { idle_ms: 1_000 },
     caps: { n: 2, stop: 4 },
+    policies: [{ name: 'careful', caps: { n: 1 } }],
   });
   const changes = changesBetween(started, liveConfig(started, started, next));
   assert.deepEqual(
@@ -52,6 +53,7 @@ test('what has changed is told by name and field, and no value with it', () => {
       'changed models.glm upstreams prices',
       'removed models.old',
       'added models.new',
+      'added policies.careful',
       'added default_model',
       'changed timeouts idle_ms',
       'changed caps n stop',
@@ -65,19 +67,26 @@ test('every section that is not taken over is told when it differs', () => {
     listen: { port: 9_000 },
     admin: { port: 9_001 },
     redis: { prefix: 'other' },
+    queue: { redis_url: 'redis://127.0.0.1:7000' },
     secret: 'another secret of at least 32 characters',
     keys: { cache_seconds: 5 },
     defaults: { key: { limits: { max_concurrent: 1 } } },
     admission: { lease_seconds: 20 },
     usage: { calls_kept: 0 },
     waiting: { calls_max: 1 },
+    jobs: { attempts_max: 1 },
+    worker: { concurrency: 1 },
+    webhooks: { concurrency: 1 },
+    response_cache: { answer_bytes_max: 1 },
+    idempotency: { seconds: 60 },
+    tenants: [{ name: 'acme' }],
     routes: [],
     cors: { origins: ['*'] },
     drain: { limit_seconds: 1 },
     log: { level: 'debug' },
   });
   const sections = Object.keys(configSchema.shape);
-  const live = ['timeouts', 'upstreams', 'models', 'default_model', 'caps', 'media'];
+  const live = ['timeouts', 'upstreams', 'models', 'default_model', 'caps', 'media', 'policies'];
   assert.deepEqual(
     needsRestart(started, next).sort(),
     sections.filter((section) => !live.includes(section)).sort(),
@@ -90,4 +99,21 @@ test('a server that a route leads to stays, because routes stay', () => {
   const live = liveConfig(started, started, next);
   assert.deepEqual(names(live), ['gpu-1', 'plain']);
   assert.deepEqual(names(liveConfig(started, live, next)), ['gpu-1', 'plain']);
+});
+
+test('a policy that defaults and seeds of the start name stays, because they stay', () => {
+  const policies = ['of-keys', 'of-tenants', 'of-acme', 'of-nobody'].map((name) => ({
+    name,
+    caps: { n: 1 },
+  }));
+  const begun = read({
+    policies,
+    defaults: { key: { policy: 'of-keys' }, tenant: { policy: 'of-tenants' } },
+    tenants: [{ name: 'acme', policy: 'of-acme' }],
+  });
+  const names = (live: ReturnType<typeof liveConfig>) => live.policies.map(({ name }) => name).sort();
+  const live = liveConfig(begun, begun, read({ policies: [{ name: 'of-keys', caps: { n: 2 } }] }));
+  assert.deepEqual(names(live), ['of-acme', 'of-keys', 'of-tenants']);
+  assert.deepEqual(live.policies.find(({ name }) => name === 'of-keys')?.caps, { n: 2 });
+  assert.deepEqual(names(liveConfig(begun, live, read({}))), ['of-acme', 'of-keys', 'of-tenants']);
 });

@@ -19,6 +19,7 @@ before(async () => {
         { name: 'same', upstreams: ['gpu'] },
       ],
       default_model: 'm',
+      jobs: { oversize: { tokens: false, bytes: false } },
     },
   });
 });

@@ -49,6 +49,7 @@ before(async () => {
         { name: 'plain', upstreams: ['plain'], context_length: CONTEXT },
         { name: 'unknown', upstreams: ['counts'] },
       ],
+      jobs: { oversize: { tokens: false } },
     },
   });
 });

@@ -43,6 +43,11 @@ const routes: Record<string, string> = {
   '/v1/score': 'POST',
   '/v1/models': 'GET, HEAD',
   '/v1/models/public': 'GET, HEAD',
+  '/v1/jobs': 'GET, HEAD',
+  '/v1/jobs/x': 'DELETE, GET',
+  '/v1/jobs/x/events': 'GET',
+  '/v1/jobs/x/result': 'GET',
+  '/v1/jobs/x/cancel': 'POST',
   '/': 'GET, HEAD',
   '/health': 'GET, HEAD',
   '/predict': 'POST',
@@ -81,7 +86,7 @@ const nowhere = [
   '/v1/%2e%2e/metrics',
   '/v1/audio/speech',
   '/v1/files',
-  '/v1/jobs',
+  '/v1/jobs/x/y',
   '/metrics',
   '/live',
   '/ready',
@@ -114,7 +119,7 @@ test('what is not there is 404, with and without a key, whatever the method and 
 
 test('HEAD answers as GET does, without the body', async () => {
   for (const gateway of gateways) {
-    for (const path of ['/', '/health', '/v1/models', '/v1/models/public']) {
+    for (const path of ['/', '/health', '/v1/models', '/v1/models/public', '/v1/jobs']) {
       const headers = bearer(gateway.key);
       const get = await send(gateway.url, path, { method: 'GET', headers });
       const head = await send(gateway.url, path, { method: 'HEAD', headers });

@@ -1,50 +1,14 @@
 /** A revocation whose message never arrives at a replica holds there within the cache time, however hot the key. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { type DeafProxy, startDeafProxy } from '../support/deaf-proxy.ts';
 import { startGateway, type TestGateway, until } from '../support/gateway.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const CACHE_SECONDS = 2;
 
-/** Carries everything between a replica and Redis, except for published messages. */
-async function startDeafProxy(redis: TestRedis) {
-  const sockets = new Set<Socket>();
-  let dropped = 0;
-  const server = createServer((socket) => {
-    const toRedis = connect(redis.port, '127.0.0.1');
-    for (const one of [socket, toRedis]) {
-      sockets.add(one);
-      one.setNoDelay(true);
-      one
-        .on('error', () => undefined)
-        .on('close', () => {
-          socket.destroy();
-          toRedis.destroy();
-        });
-    }
-    socket.on('data', (piece) => toRedis.write(piece));
-    toRedis.on('data', (piece) => {
-      const isMessage = /^(\*3|>3)\r\n\$7\r\nmessage\r\n/.test(piece.toString('latin1'));
-      if (isMessage) dropped += 1;
-      else socket.write(piece);
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    dropped: () => dropped,
-    stop() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}
-
 let redis: TestRedis;
-let proxy: Awaited<ReturnType<typeof startDeafProxy>>;
+let proxy: DeafProxy;
 let first: TestGateway;
 let deaf: TestGateway;
 

@@ -8,18 +8,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { noLimits } from '../../src/core/limits.ts';
+import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
+import { answerTable } from '../../src/redis/answer-table.ts';
 import { clusterTable } from '../../src/redis/cluster-table.ts';
-import type { Answer } from '../../src/redis/connection.ts';
+import type { Answer, RedisConnection } from '../../src/redis/connection.ts';
 import { drainTable } from '../../src/redis/drain-table.ts';
+import { jobListing } from '../../src/redis/job-listing.ts';
+import { jobTable } from '../../src/redis/job-table.ts';
+import { jobUpkeep } from '../../src/redis/job-upkeep.ts';
 import type { StoredKey } from '../../src/redis/key-records.ts';
 import { keyTable } from '../../src/redis/key-table.ts';
 import { learnedTable } from '../../src/redis/learned-table.ts';
+import { loadTable } from '../../src/redis/load-table.ts';
+import { onceTable } from '../../src/redis/once-table.ts';
 import { sweepTable } from '../../src/redis/sweep-table.ts';
 import { ticketTable } from '../../src/redis/ticket-table.ts';
 import { usageTable } from '../../src/redis/usage-table.ts';
+import { webhookTable } from '../../src/redis/webhook-table.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { connected, redisConfig, runTicket } from './ground.ts';
+import { asEstimated, completed, jobOf, bounds as noBounds } from './jobs/ground.ts';
 
 const PASSWORD = 'for-this-test';
 const NOW = '2026-11-21T00:00:00.000Z';
@@ -52,9 +61,10 @@ test('every question of a gateway is allowed', async (t) => {
   t.after(() => subscription.close());
   await listening.promise;
 
-  const allow = { limits: noLimits, quotas: [], models: null } as const;
+  const allow = { limits: noLimits, quotas: [], models: null, policy: null } as const;
   const tenant = {
-    ...({ name: 'acme', status: 'active', answer_metadata: false, priority: 'normal' } as const),
+    ...({ name: 'acme', status: 'active', priority: 'normal' } as const),
+    ...{ answer_metadata: false, show_attempts: false, ...usualJobTerms },
     ...{ created_at: NOW, revision: 1 },
     ...allow,
   } as const;
@@ -70,6 +80,7 @@ test('every question of a gateway is allowed', async (t) => {
   await allowed(keys.createKey(record, tenant, 1, 5));
   await allowed(keys.findBySecret('digest'));
   await allowed(keys.findById('key_1'));
+  await allowed(keys.findOfTenant('acme', 'key_1'));
   await allowed(keys.findTenantVersioned('acme'));
   await allowed(keys.expireSecrets(['digest'], Date.now() + 60_000));
   await allowed(keys.pageOfKeys('acme', 10));
@@ -92,6 +103,8 @@ test('every question of a gateway is allowed', async (t) => {
   const closing = { ticket: 'local', keyId: 'key_1', model: 'm', settlement };
   await allowed(tickets.settle('acme', { replica: 'r2', number: 1, callsKept: 10 }, [closing]));
   await allowed(tickets.renew('acme', 5_000, ['local']));
+  await allowed(tickets.suspend('acme', 5_000, ['local']));
+  await allowed(tickets.isThere('acme', 'local'));
   await allowed(tickets.sweep('acme', 10));
   await allowed(keys.replaceKey({ ...record, revision: 2 }));
   await allowed(keys.replaceTenant({ ...tenant, revision: 2 }));
@@ -116,6 +129,12 @@ test('every question of a gateway is allowed', async (t) => {
   await allowed(drains.write('gpu', true, 1));
   await allowed(drains.write('gpu', false, 1));
   await allowed(drains.read());
+  const loads = loadTable(connection);
+  await allowed(loads.claim([{ name: 'gpu', claimMs: 1_000 }]));
+  await allowed(loads.write('gpu', 1, { atMs: 1, running: 1, waiting: 0 }));
+  await webhooksAllowed(connection);
+  await jobsAllowed(connection);
+  await allStoredAnswers(connection);
   const cluster = clusterTable(connection);
   await allowed(cluster.report('r1', { version: '0', in_flight: {} }, 1_000));
   await allowed(cluster.leave('r1'));
@@ -136,6 +155,84 @@ test('what is not a gateway’s own is denied', async (t) => {
   const flush = await connection.ask((client) => client.flushall());
   assert.ok(!flush.ok && /NOPERM/.test(flush.failure.cause));
 });
+
+async function jobsAllowed(connection: RedisConnection): Promise<void> {
+  const jobs = jobTable(connection);
+  const inTime = Date.now() + 10_000;
+  const once = { digest: 'd', bodyDigest: 'b', keptMs: 1_000 };
+  await allowed(jobs.clock());
+  for (const id of ['job_1', 'job_2']) await allowed(jobs.accept(jobOf(id), noBounds, inTime));
+  await allowed(jobs.accept(jobOf('job_3', { once }), noBounds, inTime));
+  await allowed(jobs.park('llama', 'acme', 0));
+  await allowed(jobs.pick('llama', 2));
+  await allowed(jobs.start('job_1', 'run', 3));
+  await allowed(jobs.finish('job_1', 1, completed, asEstimated));
+  await allowed(jobs.putBack('job_2', 0));
+  await allowed(jobs.place('job_2'));
+  await allowed(jobs.survey('llama'));
+  await allowed(jobs.overdue('llama', 1, 10));
+  await allowed(jobs.cancel('job_2', 'acme', 'caller'));
+  await allowed(jobs.forget('job_3', undefined));
+  await allowed(jobs.find('job_1'));
+  await allowed(jobs.list('acme', 0, 10));
+  await allowed(jobs.lines());
+  await allowed(jobs.totals());
+  await allowed(jobs.sweep(10));
+  await allowed(jobListing(connection).page({}, 10));
+  const upkeep = jobUpkeep(connection);
+  await allowed(upkeep.read(['llama']));
+  await allowed(upkeep.claimSweep(1_000));
+  const unrun = await upkeep.unrun(10);
+  assert.ok(unrun.ok && unrun.value.length > 0);
+  await allowed(upkeep.forgetUnrun(unrun.value));
+  await allowed(upkeep.drain(1));
+  await allowed(upkeep.resume());
+}
+
+async function webhooksAllowed(connection: RedisConnection): Promise<void> {
+  const webhooks = webhookTable(connection, 4);
+  const jobs = jobTable(connection);
+  const endpoint = { tenant: 'hooked', status: 'enabled', because: null, sealed: 'x' } as const;
+  await allowed(webhooks.register({ ...endpoint, revision: 0 }));
+  for (const id of ['job_8', 'job_9']) {
+    await allowed(jobs.accept(jobOf(id, { tenant: 'hooked' }), noBounds, Date.now() + 10_000));
+    await allowed(jobs.cancel(id, 'hooked', 'caller'));
+  }
+  await allowed(webhooks.pick(10));
+  const failure = { status: 500, cause: 'status' };
+  await allowed(webhooks.end({ event: 'evt_8', number: 1 }, { outcome: 'dead', ...failure }));
+  const retry = { outcome: 'retry', pauseMs: 1, holds: true, ...failure } as const;
+  await allowed(webhooks.end({ event: 'evt_9', number: 1 }, retry));
+  await allowed(webhooks.replay(['evt_8', 'evt_9']));
+  await allowed(webhooks.findEndpoint('hooked'));
+  await allowed(webhooks.findEvent('evt_8'));
+  await allowed(webhooks.counts('hooked'));
+  await allowed(webhooks.dead(undefined, 0, 10));
+  await allowed(webhooks.survey(0));
+  await allowed(webhooks.remove('hooked'));
+}
+
+async function allStoredAnswers(connection: RedisConnection): Promise<void> {
+  const answer = {
+    status: 200,
+    contentType: '',
+    upstream: 'gpu',
+    upstreamModel: 'm',
+    body: Buffer.from('x'),
+  };
+  const answers = answerTable(connection);
+  const bounds = { lifetimeMs: 1_000, tenantBytesMax: 1_000 };
+  await allowed(answers.keep('acme', 'digest', answer, bounds));
+  await allowed(answers.keep('acme', 'another', answer, bounds));
+  await allowed(answers.read('acme', 'digest', 1_000));
+  const once = onceTable(connection, { ...bounds, leaseMs: 1_000, tenantEntriesMax: 1 });
+  const entry = { tenant: 'acme', id: 'once', request: 'digest', holder: 'r1' };
+  await allowed(once.begin(entry));
+  await allowed(once.begin({ ...entry, id: 'too many' }));
+  await allowed(once.renew(entry));
+  await allowed(once.finish(entry, answer));
+  await allowed(once.free({ ...entry, id: 'free' }));
+}
 
 async function allowed(answer: Promise<Answer<unknown>>): Promise<void> {
   const { ok, ...rest } = await answer;

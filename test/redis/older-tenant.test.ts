@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseTenant } from '../../src/redis/key-records.ts';
+import { parseKey, parseTenant } from '../../src/redis/key-records.ts';
 
 const older = { name: 'acme', status: 'active', created_at: '2026-01-01T00:00:00.000Z', revision: 1 };
 
@@ -12,4 +12,21 @@ test('a tenant that an earlier release has written asks for no metadata', () => 
 test('a tenant that an earlier release has written has normal priority', () => {
   assert.equal(parseTenant(JSON.stringify(older))?.priority, 'normal');
   assert.equal(parseTenant(JSON.stringify({ ...older, priority: 'high' }))?.priority, 'high');
+});
+
+test('a tenant and a key that an earlier release has written have no policy, and show no attempts', () => {
+  assert.equal(parseTenant(JSON.stringify(older))?.policy, null);
+  assert.equal(parseTenant(JSON.stringify(older))?.show_attempts, false);
+  assert.equal(parseTenant(JSON.stringify({ ...older, policy: 'careful' }))?.policy, 'careful');
+  assert.equal(parseTenant(JSON.stringify({ ...older, show_attempts: true }))?.show_attempts, true);
+  const key = { id: 'key_1', tenant: 'acme', name: 'web', status: 'active', revision: 1, secrets: [] };
+  assert.equal(parseKey(JSON.stringify(key))?.policy, null);
+  assert.equal(parseKey(JSON.stringify({ ...key, policy: 'careful' }))?.policy, 'careful');
+});
+
+test('a tenant that an earlier release has written has the usual terms for jobs', () => {
+  const terms = { oversize: 'hold', over_limit: 'reject', hold_seconds: 60, weight: 1 };
+  assert.partialDeepStrictEqual(parseTenant(JSON.stringify(older)), terms);
+  const own = { oversize: 'async', over_limit: 'hold', hold_seconds: 5, weight: 2.5 };
+  assert.partialDeepStrictEqual(parseTenant(JSON.stringify({ ...older, ...own })), own);
 });

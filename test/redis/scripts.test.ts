@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { configSchema } from '../../src/config/schema.ts';
 import { noAllowance, noLimits } from '../../src/core/limits.ts';
+import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
 import { connectRedis } from '../../src/redis/connection.ts';
 import type { StoredKey } from '../../src/redis/key-records.ts';
@@ -17,6 +18,7 @@ const stored: StoredKey = {
   status: 'active',
   origin: 'generated',
   ...noAllowance,
+  policy: null,
   created_at: '2024-01-01T00:00:00.000Z',
   expires_at: null,
   rotated_at: null,
@@ -26,8 +28,11 @@ const stored: StoredKey = {
 const tenant = {
   name: 'acme',
   status: 'active',
+  policy: null,
   answer_metadata: false,
+  show_attempts: false,
   priority: 'normal',
+  ...usualJobTerms,
   ...noAllowance,
   created_at: '2024-01-01T00:00:00.000Z',
   revision: 1,

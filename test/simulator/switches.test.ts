@@ -33,6 +33,16 @@ test('frozen, it accepts connections and answers nothing; thawed, all answers co
   running.socket.destroy();
 });
 
+test('without metrics, /metrics is not there and the rest is', async (t) => {
+  const { url, state } = await startSimulator(t);
+  state.turn({ no_metrics: true });
+  assert.equal((await fetch(`${url}/metrics`)).status, 404);
+  assert.equal((await fetch(`${url}/health`)).status, 200);
+  state.clearFaults();
+  assert.equal((await fetch(`${url}/metrics`)).status, 200);
+  assert.equal(state.counts.metrics_read, 1);
+});
+
 test('unhealthy, /health says 503 and calls are served', async (t) => {
   const { url, state } = await startSimulator(t);
   state.turn({ unhealthy: true });

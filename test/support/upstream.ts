@@ -20,13 +20,18 @@ export interface TestUpstream {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
-/** An HTTP server; `/health` answers 200 by itself. */
+/** What a gateway asks of its own accord. A server without metrics says so. */
+function isOwnQuestion(path: string | undefined): path is '/health' | '/metrics' {
+  return path === '/health' || path === '/metrics';
+}
+
+/** An HTTP server; `/health` answers 200 and `/metrics` 404 by itself. */
 export async function startUpstream(handler: Handler): Promise<TestUpstream> {
   const requests: TestUpstream['requests'] = [];
   let running = 0;
   const server = createServer(async (request, response) => {
-    if (request.url === '/health') {
-      response.end();
+    if (isOwnQuestion(request.url)) {
+      response.writeHead(request.url === '/health' ? 200 : 404).end();
       return;
     }
     running += 1;
@@ -56,7 +61,7 @@ export async function startUpstream(handler: Handler): Promise<TestUpstream> {
 
 export interface RawUpstream {
   readonly url: string;
-  /** The bytes that every further request but `/health` is answered with. */
+  /** The bytes that every further request of a call is answered with. */
   answer(bytes: Buffer, options?: { readonly byteByByte?: boolean; readonly then?: 'end' | 'reset' }): void;
   /** Bodies of the requests so far. */
   readonly bodies: string[];
@@ -84,8 +89,11 @@ export async function startRawUpstream(): Promise<RawUpstream> {
       const head = received.slice(0, split);
       const body = Buffer.from(received.slice(split + 4), 'latin1').toString();
       received = '';
-      if (head.startsWith('GET /health')) {
-        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      const path = head.split(' ')[1];
+      if (isOwnQuestion(path)) {
+        socket.end(
+          `HTTP/1.1 ${path === '/health' ? '200 OK' : '404 Not Found'}\r\ncontent-length: 0\r\n\r\n`,
+        );
         return;
       }
       bodies.push(body);

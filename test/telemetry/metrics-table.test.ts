@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { JobMetrics } from '../../src/telemetry/job-metrics.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
+import { webhookMetrics } from '../../src/telemetry/webhook-metrics.ts';
 
 test('OPERATIONS.md lists each metric with its labels and the question that it answers', () => {
   assert.deepEqual(documented().toSorted(), offered().toSorted());
@@ -20,7 +22,10 @@ function offered(): string[] {
     installationLost: () => false,
     callsWaiting: () => 0,
     upstreams: () => [],
+    models: () => [],
   });
+  new JobMetrics(registry, { queue: () => undefined, running: () => 0, concurrency: () => 0 });
+  webhookMetrics(registry, async () => undefined);
   const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('sluice_'));
   return own.map((metric) => {
     const labels = 'labelNames' in metric ? (metric.labelNames as string[]) : [];

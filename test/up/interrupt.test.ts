@@ -7,7 +7,7 @@ test('Ctrl-C lets gateways drain while all they need is there, ends Redis last a
   const started = start(context, folder, { STUB_DRAIN_MS: '300' });
   await started.line(/^Ready/);
   const pids = family(started.pid);
-  assert.equal(pids.length, 6, 'itself, the guard, Redis, the simulator, two gateways');
+  assert.equal(pids.length, 7, 'itself, the guard, Redis, the simulator, two gateways, a worker');
 
   // A terminal signals the whole group, and npm passes the signal on once more.
   process.kill(-started.pid, 'SIGINT');

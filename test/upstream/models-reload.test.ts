@@ -26,13 +26,18 @@ function reloaded(changes: Parameters<typeof withServer>[0]) {
 
 test('with name, address and key as before a server stays the same object, and takes over the rest', () => {
   const health = { path: '/up', timeout_ms: 500, completion: { model: 'x' } };
-  const { before, after, fresh } = reloaded({ gpus: 8, max_in_flight: 32, labels: { zone: 'b' }, health });
+  const { before, after, fresh } = reloaded({
+    ...{ gpus: 8, max_in_flight: 32, capacity: 24.5, load_metrics: false },
+    ...{ labels: { zone: 'b' }, health },
+  });
   assert.equal(after, before);
   assert.deepEqual(fresh, []);
   assert.deepEqual(after?.settings, {
     discover: false,
     gpus: 8,
     maxInFlight: 32,
+    capacity: 24.5,
+    loadMetricsPath: undefined,
     labels: { zone: 'b' },
     healthCheck: { path: '/up', timeoutMs: 500, completionModel: 'x' },
   });

@@ -1,6 +1,5 @@
 /** Keys that hold while the configuration names them. They are never written to Redis nor looked up there. */
 import type { Config } from '../../config/schema.ts';
-import type { Allowance } from '../../core/limits.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyDigest } from './key-digest.ts';
 
@@ -8,29 +7,29 @@ const BEGINNING = new Date(0).toISOString();
 
 /**
  * By digest. The id is the same on every replica: it comes from the digest.
- * @param allowance for each of them
+ * @param defaults for each of them
  */
 export function environmentKeys(
   named: Config['keys']['environment'],
   digestOf: KeyDigest,
-  allowance: Allowance,
+  defaults: Config['defaults']['key'],
 ): ReadonlyMap<string, StoredKey> {
   return new Map(
     named.map(({ tenant, key }) => {
       const digest = digestOf(key);
-      return [digest, environmentKey(tenant, digest, allowance)];
+      return [digest, environmentKey(tenant, digest, defaults)];
     }),
   );
 }
 
-function environmentKey(tenant: string, digest: string, allowance: Allowance): StoredKey {
+function environmentKey(tenant: string, digest: string, defaults: Config['defaults']['key']): StoredKey {
   return {
     id: `env_${Buffer.from(digest, 'base64url').toString('hex').slice(0, 12)}`,
     tenant,
     name: 'environment',
     status: 'active',
     origin: 'environment',
-    ...allowance,
+    ...defaults,
     created_at: BEGINNING,
     expires_at: null,
     rotated_at: null,

@@ -1,6 +1,13 @@
 /** From a record to the verdict on whoever presents one of its secrets. Pure. */
-import type { Allowance } from '../../core/limits.ts';
-import type { Principal, TenantPriority } from '../../core/principal.ts';
+import {
+  type JobTerms,
+  jobWays,
+  noPolicies,
+  type Principal,
+  type TenantPriority,
+  type TenantTerms,
+  usualJobTerms,
+} from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { FoundKey } from '../../redis/key-table.ts';
 import type { Verdict } from '../verdict.ts';
@@ -11,14 +18,14 @@ interface Judging {
   /** How long the record may serve while Redis is away. */
   readonly graceMs: number;
   /** For a tenant that has no record: that of a key which the environment names. */
-  readonly defaultTenant: Allowance;
+  readonly termsWithoutRecord: (tenant: string) => TenantTerms;
 }
 
 export function judgeKey(
   found: FoundKey,
   digest: string,
   askedAtMs: number,
-  { graceMs, defaultTenant }: Judging,
+  { graceMs, termsWithoutRecord }: Judging,
 ): CachedKey {
   const { stored } = found;
   const expiresAtMs = endMs(stored.expires_at);
@@ -30,7 +37,7 @@ export function judgeKey(
     tenant: stored.tenant,
     verdict: refused
       ? refuse(refused, stored)
-      : { ok: true, principal: principalOf(found, expiresAtMs, defaultTenant) },
+      : { ok: true, principal: principalOf(found, expiresAtMs, termsWithoutRecord) },
     endsAtMs: Math.min(expiresAtMs, supersededAtMs),
     verdictAfterEnd: refuse(expiresAtMs <= supersededAtMs ? 'expired' : 'superseded', stored),
     fetchedAtMs: askedAtMs,
@@ -41,10 +48,29 @@ export function judgeKey(
   };
 }
 
-function whyRefused({ stored, tenant }: FoundKey, digest: string): string | undefined {
+/** Whoever has shown a secret of the key earlier, such as the owner of a job: may he still call? */
+export function judgeOwner(
+  found: FoundKey,
+  nowMs: number,
+  termsWithoutRecord: Judging['termsWithoutRecord'],
+): Verdict {
+  const { stored } = found;
+  const expiresAtMs = endMs(stored.expires_at);
+  const refused = whyEnded(found) ?? (nowMs < expiresAtMs ? undefined : 'expired');
+  if (refused) return refuse(refused, stored);
+  return { ok: true, principal: principalOf(found, expiresAtMs, termsWithoutRecord) };
+}
+
+function whyRefused(found: FoundKey, digest: string): string | undefined {
+  const { stored } = found;
   if (stored.status !== 'active') return stored.status;
   // The pointer led here, but the record decides which secrets it has.
   if (!stored.secrets.some((secret) => secret.digest === digest)) return 'superseded';
+  return whyEnded(found);
+}
+
+function whyEnded({ stored, tenant }: FoundKey): string | undefined {
+  if (stored.status !== 'active') return stored.status;
   return tenant?.status === 'disabled' ? 'tenant disabled' : undefined;
 }
 
@@ -55,26 +81,46 @@ function refuse(reason: string, stored: StoredKey): Verdict {
 function principalOf(
   { stored, tenant, version }: FoundKey,
   expiresAtMs: number,
-  defaultTenant: Allowance,
+  termsWithoutRecord: Judging['termsWithoutRecord'],
 ): Principal {
+  const terms = tenant ?? termsWithoutRecord(stored.tenant);
   return {
     keyId: stored.id,
     keyName: stored.name,
     tenant: stored.tenant,
     expiresAtMs,
     ofKey: stored,
-    ofTenant: tenant ?? defaultTenant,
+    ofTenant: terms,
     version,
-    answerMetadata: tenant?.answer_metadata ?? false,
-    priority: rankOf(tenant?.priority),
+    answerMetadata: terms.answer_metadata,
+    showAttempts: terms.show_attempts,
+    policies: policiesOf(stored.policy, terms.policy),
+    priority: rankOf(terms.priority),
+    jobs: knownJobTerms(terms),
     createdAt: stored.created_at,
   };
 }
 
+/** One that key and tenant share is applied once. */
+function policiesOf(ofKey: string | null, ofTenant: string | null): readonly string[] {
+  const names = [ofKey, ofTenant].filter((name) => name !== null);
+  return names.length === 0 ? noPolicies : [...new Set(names)];
+}
+
 /** A word that only a newer release knows counts as normal. */
-function rankOf(priority: TenantPriority | undefined): number {
+function rankOf(priority: TenantPriority): number {
   if (priority === 'high') return 1;
   return priority === 'low' ? -1 : 0;
+}
+
+/** Likewise, a way that only a newer release knows is the usual one. */
+function knownJobTerms({ oversize, over_limit, hold_seconds, weight }: JobTerms): JobTerms {
+  return {
+    oversize: jobWays.includes(oversize) ? oversize : usualJobTerms.oversize,
+    over_limit: jobWays.includes(over_limit) ? over_limit : usualJobTerms.over_limit,
+    hold_seconds,
+    weight,
+  };
 }
 
 /** A date that cannot be read has passed: doubt never lengthens the life of a key. */

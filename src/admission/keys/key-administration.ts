@@ -1,9 +1,10 @@
 /** What can be done to keys and tenants, and how it may end. */
 import type { Refusal } from '../../core/errors.ts';
 import type { GivenAllowance } from '../../core/limits.ts';
-import type { KeyRecord, TenantPriority, TenantRecord } from '../../core/principal.ts';
+import type { KeyRecord, TenantRecord } from '../../core/principal.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import type { ImportedRow, ImportRow } from './key-import.ts';
+import type { GivenTerms } from './tenant-terms.ts';
 
 export type { ForeignForm } from '../../redis/key-records.ts';
 export type { ImportedRow, ImportRow } from './key-import.ts';
@@ -16,6 +17,7 @@ export interface NewKey extends GivenAllowance {
   readonly name: string;
   /** ISO 8601. */
   readonly expires_at: string | null;
+  readonly policy?: string | null | undefined;
 }
 
 /** Absent fields stay as they are. */
@@ -23,23 +25,18 @@ export interface KeyChanges extends GivenAllowance {
   readonly name?: string | undefined;
   readonly expires_at?: string | null | undefined;
   readonly status?: 'active' | 'disabled' | undefined;
+  readonly policy?: string | null | undefined;
 }
 
 /** What is left out is filled in from `defaults.tenant`. */
-export interface NewTenant extends GivenAllowance {
+export interface NewTenant extends GivenTerms {
   readonly name: string;
-  /** Default: false. */
-  readonly answer_metadata?: boolean | undefined;
-  /** Default: normal. */
-  readonly priority?: TenantPriority | undefined;
 }
 
 /** Absent fields stay as they are. */
-export interface TenantChanges extends GivenAllowance {
+export interface TenantChanges extends GivenTerms {
   /** `disabled` refuses every key of the tenant. */
   readonly status?: TenantRecord['status'] | undefined;
-  readonly answer_metadata?: boolean | undefined;
-  readonly priority?: TenantPriority | undefined;
 }
 
 export interface Page {
@@ -84,7 +81,7 @@ export interface KeyStore {
     page: Page,
   ): Promise<KeyResult<{ readonly tenants: readonly TenantRecord[]; readonly next_cursor: string | null }>>;
   getTenant(name: string): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
-  /** A key that names a new tenant makes it too. */
+  /** A key that names a new tenant makes it too, by its seed if it has one. */
   createTenant(wanted: NewTenant): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
   updateTenant(name: string, changes: TenantChanges): Promise<KeyResult<{ readonly tenant: TenantRecord }>>;
 }

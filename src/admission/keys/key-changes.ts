@@ -8,6 +8,7 @@ import { newSecret } from './key-format.ts';
 import { publicRecord } from './key-queries.ts';
 import { rotated } from './key-rotation.ts';
 import { untilWritten } from './optimistic-write.ts';
+import { policyFault } from './policy-names.ts';
 import type { StoreParts } from './store-parts.ts';
 import { changedMeanwhile, isRevoked, noSuchKey, refused, storeAway } from './store-refusals.ts';
 
@@ -40,7 +41,9 @@ export async function reviseKey({ table }: StoreParts, id: string, revise: Revis
 export async function updateKey(parts: StoreParts, id: string, changes: KeyChanges): Promise<Revised> {
   const fault = keyFieldFault(changes);
   if (fault) return refused(fault);
-  const { name, expires_at, status } = changes;
+  const { name, expires_at, status, policy } = changes;
+  const unknown = policyFault(parts, policy);
+  if (unknown) return refused(unknown);
   return reviseKey(parts, id, (stored) => {
     if (stored.status === 'revoked') return isRevoked(id);
     return {
@@ -49,6 +52,7 @@ export async function updateKey(parts: StoreParts, id: string, changes: KeyChang
       ...changedAllowance(stored, changes),
       expires_at: expires_at === undefined ? stored.expires_at : expires_at && (utcDate(expires_at) ?? null),
       status: status ?? stored.status,
+      policy: policy === undefined ? stored.policy : policy,
     };
   });
 }

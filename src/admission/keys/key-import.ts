@@ -29,11 +29,13 @@ export interface ForeignKey {
   readonly expires_at: string | null;
   readonly created_at: string | null;
   readonly is_active: boolean;
+  /** Undefined: as the defaults have it. */
+  readonly policy: string | undefined;
 }
 
 const knownFields = new Set([
   ...['key', 'tenant', 'name', 'models', 'limits', 'quotas', 'rate_limit', 'total_quota', 'used_quota'],
-  ...['created_at', 'expires_at', 'is_active'],
+  ...['created_at', 'expires_at', 'is_active', 'policy'],
 ]);
 /** Known elsewhere. A key that arrived without its restrictions would be a key without any. */
 const laterFields = new Set(['allowed_ips']);
@@ -66,6 +68,8 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
   }
   const keyFault = foreignKeyFault(key, form) ?? keyFieldFault({ tenant, name })?.message;
   if (keyFault) return keyFault;
+  const { policy } = fields;
+  if (policy !== undefined && typeof policy !== 'string') return 'policy must be the name of a policy.';
   const active = booleanOf(fields.is_active);
   if (active === undefined) return 'is_active must be true or false.';
   const expires = dateOf(fields.expires_at);
@@ -74,7 +78,16 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
     return 'expires_at and created_at must be dates in ISO 8601.';
   const allowed = readAllowed(fields);
   if (typeof allowed === 'string') return allowed;
-  return { key, tenant, name, ...allowed, expires_at: expires, created_at: created, is_active: active };
+  return {
+    key,
+    tenant,
+    name,
+    ...allowed,
+    expires_at: expires,
+    created_at: created,
+    is_active: active,
+    policy,
+  };
 }
 
 /** What the key may use and has used, or what is wrong with that. */

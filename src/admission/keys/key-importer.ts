@@ -15,6 +15,7 @@ import {
   refusedRow,
 } from './key-import.ts';
 import { writeKey } from './key-making.ts';
+import { policyFault } from './policy-names.ts';
 import type { StoreParts } from './store-parts.ts';
 import { refused, storeAway } from './store-refusals.ts';
 
@@ -56,6 +57,8 @@ async function importRows(
       const number = start + offset + 1;
       const wanted = readRow(row, form);
       if (typeof wanted === 'string') return refusedRow(number, wanted);
+      const unknown = policyFault(parts, wanted.policy);
+      if (unknown) return refusedRow(number, unknown.message);
       const imported = storeLost ? undefined : await importOne(parts, wanted);
       if (imported?.ok) return { row: number, ...imported.value };
       storeLost = true;
@@ -101,6 +104,7 @@ async function write(
     status: wanted.is_active ? 'active' : 'disabled',
     origin: 'imported',
     ...allowanceOfForeign(wanted, parts.defaults.key),
+    policy: wanted.policy ?? parts.defaults.key.policy,
     created_at,
     expires_at: wanted.expires_at,
     rotated_at: null,

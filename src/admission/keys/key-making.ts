@@ -6,12 +6,13 @@ import type { IssuedKey, KeyResult, NewKey } from './key-administration.ts';
 import { keyFieldFault, utcDate } from './key-fields.ts';
 import { newKeyId, newSecret } from './key-format.ts';
 import { publicRecord } from './key-queries.ts';
+import { policyFault } from './policy-names.ts';
 import type { StoreParts } from './store-parts.ts';
 import { refused, storeAway } from './store-refusals.ts';
-import { newTenant } from './tenant-changes.ts';
+import { tenantOnTheWay } from './tenant-changes.ts';
 
 export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyResult<IssuedKey>> {
-  const fault = keyFieldFault(wanted);
+  const fault = keyFieldFault(wanted) ?? policyFault(parts, wanted.policy);
   if (fault) return refused(fault);
   const nowMs = parts.now();
   const id = newKeyId();
@@ -24,6 +25,7 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     status: 'active',
     origin: 'generated',
     ...allowanceOf(wanted, parts.defaults.key),
+    policy: wanted.policy === undefined ? parts.defaults.key.policy : wanted.policy,
     created_at: new Date(nowMs).toISOString(),
     expires_at: wanted.expires_at === null ? null : (utcDate(wanted.expires_at) ?? null),
     rotated_at: null,
@@ -46,5 +48,5 @@ export async function writeKey(
   const createdAtMs = Date.parse(stored.created_at);
   const indexed = await parts.table.index({ tenant: stored.tenant, key: stored.id }, createdAtMs);
   if (!indexed.ok) return indexed;
-  return parts.table.createKey(stored, newTenant(parts, { name: stored.tenant }), createdAtMs, requestsUsed);
+  return parts.table.createKey(stored, tenantOnTheWay(parts, stored.tenant), createdAtMs, requestsUsed);
 }

@@ -9,7 +9,7 @@
  */
 import type { Config } from '../../config/schema.ts';
 import type { Refusal } from '../../core/errors.ts';
-import type { Allowance } from '../../core/limits.ts';
+import type { TenantTerms } from '../../core/principal.ts';
 import type { Invalidation, StoredKey } from '../../redis/key-records.ts';
 import type { KeyTable } from '../../redis/key-table.ts';
 import type { Logger } from '../../telemetry/log.ts';
@@ -38,14 +38,14 @@ interface KeyMemoryParts {
   readonly limits: Pick<Config['keys'], 'cache_seconds' | 'grace_seconds' | 'cached_max'>;
   /** Keys that need no Redis, by digest; only whether their tenant is disabled is asked. */
   readonly environment: ReadonlyMap<string, StoredKey>;
-  readonly defaultTenant: Allowance;
+  readonly termsWithoutRecord: (tenant: string) => TenantTerms;
   readonly data: DataInRedis;
   readonly log: Logger;
 }
 
 export class KeyMemory {
   readonly #environment: ReadonlyMap<string, StoredKey>;
-  readonly #defaultTenant: Allowance;
+  readonly #termsWithoutRecord: KeyMemoryParts['termsWithoutRecord'];
   readonly #data: DataInRedis;
   readonly #log: Logger;
   readonly #lifeMs: number;
@@ -54,9 +54,9 @@ export class KeyMemory {
   readonly #unknown = new UnknownKeys();
   readonly #lookup: KeyLookup<Fetched>;
 
-  constructor({ table, limits, environment, defaultTenant, data, log }: KeyMemoryParts) {
+  constructor({ table, limits, environment, termsWithoutRecord, data, log }: KeyMemoryParts) {
     this.#environment = environment;
-    this.#defaultTenant = defaultTenant;
+    this.#termsWithoutRecord = termsWithoutRecord;
     this.#data = data;
     this.#log = log;
     this.#lifeMs = limits.cache_seconds * 1_000;
@@ -161,7 +161,7 @@ export class KeyMemory {
 
   #judging(digest: string) {
     const graceMs = this.#environment.has(digest) ? Number.POSITIVE_INFINITY : this.#graceMs;
-    return { graceMs, defaultTenant: this.#defaultTenant };
+    return { graceMs, termsWithoutRecord: this.#termsWithoutRecord };
   }
 }
 

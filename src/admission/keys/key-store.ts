@@ -22,14 +22,23 @@ export type * from './key-administration.ts';
 
 interface KeyStoreParts {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'secret' | 'defaults'>;
+  readonly config: Pick<Config, 'secret' | 'defaults' | 'tenants' | 'policies'>;
+  /** Names of the policies that there are now; default: those of `config`. */
+  readonly policyNames?: () => readonly string[];
   /** Wall clock in milliseconds. */
   readonly now: () => number;
 }
 
-export function createKeyStore({ redis, config, now }: KeyStoreParts): KeyStore {
-  const { secret, defaults } = config;
-  const parts: StoreParts = { table: keyTable(redis), digestOf: keyDigest(secret), defaults, now };
+export function createKeyStore({ redis, config, policyNames, now }: KeyStoreParts): KeyStore {
+  const configured = config.policies.map(({ name }) => name);
+  const parts: StoreParts = {
+    table: keyTable(redis),
+    digestOf: keyDigest(config.secret),
+    defaults: config.defaults,
+    seeds: new Map(config.tenants.map((seed) => [seed.name, seed])),
+    policyNames: policyNames ?? (() => configured),
+    now,
+  };
   return {
     create: (wanted) => createKey(parts, wanted),
     get: (id) => getKey(parts, id),

@@ -8,6 +8,10 @@ export interface StoreParts {
   readonly digestOf: KeyDigest;
   /** What new keys and tenants get where they leave something out. */
   readonly defaults: Config['defaults'];
+  /** Tenants of the configuration, by name. */
+  readonly seeds: ReadonlyMap<string, Config['tenants'][number]>;
+  /** Of the configuration as it is now. */
+  readonly policyNames: () => readonly string[];
   /** Wall clock in milliseconds. */
   readonly now: () => number;
 }

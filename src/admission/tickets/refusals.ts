@@ -13,6 +13,15 @@ const REQUESTS = 1;
 const TOKENS = 2;
 const SLOTS = 3;
 
+/** Where nobody can tell when a job may run. */
+const JOB_WAIT_MS_MAX = 3_600_000;
+
+/** How long a job waits that was refused. Its charge stands, so nothing is added for an estimate that may grow. */
+export function waitMsOf({ code, waitMs }: TicketVerdict): number {
+  if (code % 100 === SLOTS) return SLOT_WAIT_MS;
+  return waitMs < 0 ? JOB_WAIT_MS_MAX : Math.min(JOB_WAIT_MS_MAX, Math.max(1, Math.ceil(waitMs)));
+}
+
 /** Which limit it was. A closed set: it is a metric label. */
 export function limitOf({ code }: TicketVerdict): string {
   const owner = OWNERS[Math.floor(code / 100) - 1] as string;

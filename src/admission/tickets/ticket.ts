@@ -30,6 +30,13 @@ export class Ticket {
     return this.request.charge;
   }
 
+  /** Another holds it now, and closes it. False: it was closed, or left, before. */
+  leave(): boolean {
+    const isHeld = this.#closed !== undefined;
+    this.#closed = undefined;
+    return isHeld;
+  }
+
   /** @param settlement undefined: as if it had never been */
   close(settlement: Settlement | undefined): void {
     const closed = this.#closed;

@@ -180,8 +180,8 @@ local function take(call)
   local masks = { 0, 0, 0, 0 }
   for _, place in ipairs(call.owner.places) do masks[place.kind] = take_in(place.scope, call, call.amounts) end
   return string.format(
-    'o %s %.0f %d %d %d %d %s %s %s %s %s',
-    call.owner.name, now, masks[1], masks[2], masks[3], masks[4],
+    '%s %s %.0f %d %d %d %d %s %s %s %s %s',
+    (call.slot or call.requests) and 'o' or 'r', call.owner.name, now, masks[1], masks[2], masks[3], masks[4],
     ARGV[call.at + 4], ARGV[call.at + 5], ARGV[call.at + 6], ARGV[call.at + 7], ARGV[call.at + 8]
   )
 end
@@ -205,6 +205,12 @@ local function resume(call, text)
   end
 end
 
+local function state_after(call)
+  local state = call.before.state
+  if state == 'r' and (call.slot or call.requests) then return 'o' end
+  return state == 'x' and 'b' or state
+end
+
 -- The ticket with what it takes more, as of its first admission.
 local function take_more(call)
   local masks, before = call.held, call.before
@@ -212,11 +218,7 @@ local function take_more(call)
     local kind = place.kind
     masks[kind] = masks[kind] + take_in(place.scope, call.wants[kind], call.amounts)
   end
-  return string.format(
-    '%s %s %.0f %d %d %d %d %.0f %.0f %.0f %.0f %.0f', before.state == 'o' and 'o' or 'b',
-    before.owner, before.at, masks[1], masks[2], masks[3], masks[4],
-    before.input, before.output, before.images, before.gpu, before.cost
-  )
+  return ticket_text(state_after(call), before, table.concat(masks, ' '))
 end
 
 local owners = {}

@@ -4,8 +4,10 @@
 --
 --   ticket     does
 --   absent     books all of it, touches no bucket and leaves a marker: the call was admitted without Redis, or its
---              admission was lost in a failover, or has got no reply and may yet run
---   open       books real - reserved, frees the slots
+--              admission was lost in a failover, or has got no reply and may yet run; nothing where another may
+--              have closed it before
+--   open       books real - reserved, frees the slots; a void that another may give as well leaves a marker, because
+--              an attempt of the same job may yet come with what it has asked for
 --   expired    the same, less what was booked as lost when its lease ran out
 --   closed     nothing
 --
@@ -14,7 +16,7 @@
 --
 -- KEYS[1] root of the tenant's keys
 -- ARGV    replica, number of the batch, how many calls the tenant's stream keeps, how long a marker stays in ms,
---         owners: count, and for each key, model, route
+--         owners: count, and for each key, model, route, 1 if another may close the same ticket
 --         tickets: count, and for each
 --           ticket, index of its owner, requests, input tokens, output tokens, images, gpu ms, nano-dollars, cached
 --           tokens, HTTP status (0 = void: as if the ticket had never been), duration in ms, request id
@@ -26,7 +28,7 @@ local last = root .. ':settled:' .. ARGV[1]
 if tonumber(ARGV[2]) <= tonumber(redis.call('GET', last) or 0) then return { -1 } end
 
 local LAST_KEPT_MS = 86400000
-local OWNER_WIDTH, WIDTH = 3, 12
+local OWNER_WIDTH, WIDTH = 4, 12
 local CLOSED = { state = 'c' }
 
 -- Only where the period is still that of the admission.
@@ -70,7 +72,7 @@ local function settle_taken(call, ticket)
     charge_quotas(scope, ticket, deltas)
   end
   if not call.void then book(ticket.owner, ticket.at, call.sums) end
-  if ticket.state ~= 'o' then
+  if ticket.state ~= 'o' and ticket.state ~= 'r' then
     book(ticket.owner, ticket.at, {
       c = -1, l = -1, i = -ticket.input, o = -ticket.output, p = -ticket.images, g = -ticket.gpu, n = -ticket.cost,
     })
@@ -81,7 +83,9 @@ local owners = {}
 local at = 5
 for index = 1, tonumber(ARGV[5]) do
   local key, model = ARGV[at + 1], ARGV[at + 2]
-  owners[index] = { key = key, model = model, route = ARGV[at + 3], name = key .. ' ' .. model }
+  owners[index] = {
+    key = key, model = model, route = ARGV[at + 3], name = key .. ' ' .. model, shared = ARGV[at + 4] == '1',
+  }
   at = at + OWNER_WIDTH
 end
 
@@ -103,20 +107,30 @@ for index = 1, tonumber(ARGV[at]) do
 end
 
 local reply, closed, markers, marked, seen = {}, {}, {}, {}, {}
+local function leave_marker(id)
+  markers[#markers + 1], markers[#markers + 2] = id, 'c'
+  marked[#marked + 1], marked[#marked + 2] = string.format('%.0f', now + tonumber(ARGV[4])), id
+end
+
 local texts = redis.call('HMGET', TICKETS, unpack(ids))
 for index, call in ipairs(calls) do
   local ticket = seen[call.id] or read_ticket(texts[index])
   seen[call.id] = CLOSED
-  if not ticket then
+  if not ticket and call.owner.shared and not call.void then
+    reply[index] = 3
+  elseif not ticket then
     settle_absent(call)
-    markers[#markers + 1], markers[#markers + 2] = call.id, 'c'
-    marked[#marked + 1], marked[#marked + 2] = string.format('%.0f', now + tonumber(ARGV[4])), call.id
+    leave_marker(call.id)
     reply[index] = 0
   elseif ticket.state == 'c' then
     reply[index] = 3
   else
     settle_taken(call, ticket)
-    closed[#closed + 1] = call.id
+    if call.void and call.owner.shared then
+      leave_marker(call.id)
+    else
+      closed[#closed + 1] = call.id
+    end
     reply[index] = ticket.state == 'x' and 2 or 1
   end
 end

@@ -174,8 +174,9 @@ local function scope_name(kind, key, model)
 end
 
 -- A ticket: `<state> <key> <model> <admitted ms> <mask of each kind of scope> <input> <output> <images> <gpu ms>
--- <nano-dollars>`. States: o open; b open, but booked as lost once already; x expired, and booked as lost; c closed
--- before it came into being: a marker of one letter. `owner` is key and model.
+-- <nano-dollars>`. States: o open; r open, but it has never had more than its quota: its call has not run; b open, but
+-- booked as lost once already; x expired, and booked as lost; c closed before it came into being: a marker of one
+-- letter. `owner` is key and model.
 local function read_ticket(text)
   if not text then return nil end
   if text == 'c' then return { state = 'c' } end
@@ -221,6 +222,31 @@ local function move_slots_of(ticket, by)
   for _, scope in ipairs(touched_by(ticket)) do
     if scope.slot then move_slots(scope.account, by) end
   end
+end
+
+-- What a call has reserved that has not run, where its period is that of now: no other is asked for any more.
+local function give_quotas_back(ticket)
+  local amounts = { 1, ticket.input + ticket.output, ticket.images, ticket.gpu, ticket.cost }
+  for _, scope in ipairs(touched_by(ticket)) do
+    for _, period in ipairs(scope.periods) do
+      local quota, current = scope.account.quotas[period], period_at(period, now)
+      if quota and quota.period == current and period_at(period, ticket.at) == current then
+        for dimension = 1, 5 do
+          local left = math.max(0, quota[dimension] - amounts[dimension])
+          quota.changed = quota.changed or left ~= quota[dimension]
+          quota[dimension] = left
+        end
+      end
+    end
+  end
+end
+
+-- Writes that a ticket is open, with these masks.
+local function ticket_text(state, ticket, masks)
+  return string.format(
+    '%s %s %.0f %s %.0f %.0f %.0f %.0f %.0f', state, ticket.owner, ticket.at, masks,
+    ticket.input, ticket.output, ticket.images, ticket.gpu, ticket.cost
+  )
 end
 
 -- Sums to be added to the books, by day and owner, gathered so that a batch touches each hash once. Fields: c calls,
@@ -281,7 +307,8 @@ local function keep_books()
 end
 
 -- Ends the leases that have run out, at most so many: slots are free again, and what was reserved stays charged
--- and is booked as lost. What has been kept long enough is forgotten. Returns both counts.
+-- and is booked as lost. A call that has not run gets its quota back and is forgotten, as is what has been kept long
+-- enough. Returns both counts.
 local function expire(count_max)
   local ids = redis.call('ZRANGE', LEASES, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, count_max)
   if #ids == 0 then return 0, 0 end
@@ -290,6 +317,9 @@ local function expire(count_max)
   for index, id in ipairs(ids) do
     local ticket = read_ticket(texts[index])
     if not ticket or ticket.state == 'c' or ticket.state == 'x' then
+      forgotten[#forgotten + 1] = id
+    elseif ticket.state == 'r' then
+      give_quotas_back(ticket)
       forgotten[#forgotten + 1] = id
     else
       expired = expired + 1

@@ -11,14 +11,15 @@ const PAUSE_MS = 250;
  * @param patienceMs How long a port may still be held by the gateways of a start that was killed.
  */
 export async function claimPorts(plan: Plan, patienceMs: number, say: (line: string) => void): Promise<void> {
-  if (plan.adminPorts.includes(plan.port)) {
+  const adminPorts = [...plan.adminPorts, ...plan.workerPorts];
+  if (adminPorts.includes(plan.port)) {
     throw new Error(
       `port ${plan.port} is needed twice, as PORT and as an admin port. Set PORT to another one.`,
     );
   }
   const deadlineMs = performance.now() + patienceMs;
   await claimPort('', plan.host, plan.port, deadlineMs, say);
-  for (const port of plan.adminPorts) await claimPort('ADMIN_', plan.adminHost, port, deadlineMs, say);
+  for (const port of adminPorts) await claimPort('ADMIN_', plan.adminHost, port, deadlineMs, say);
 }
 
 async function claimPort(

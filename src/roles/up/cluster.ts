@@ -25,6 +25,7 @@ interface Parts {
 export class Cluster {
   readonly #parts: Parts;
   readonly #gateways: Supervisor[] = [];
+  readonly #workers: Supervisor[] = [];
   #simulator: Supervisor | undefined;
   #redis: Supervisor | undefined;
   #stopped: Promise<void> | undefined;
@@ -49,15 +50,16 @@ export class Cluster {
       ...(redis && { REDIS_URL: redis.url }),
       ...(simulatorPort && { UPSTREAM_URL: simulatorUrl }),
     };
-    return await allStarted(
-      plan.adminPorts.map((port, index) => this.#startGateway(index, port, gatewayEnv)),
-    );
+    return await allStarted([
+      ...plan.adminPorts.map((port, index) => this.#startGateway(index, port, gatewayEnv)),
+      ...plan.workerPorts.map((port, index) => this.#startWorker(index, port, gatewayEnv)),
+    ]);
   }
 
-  /** Gateways drain first; what they need goes after them, Redis last. Bounded in time. */
+  /** Gateways and workers drain first; what they need goes after them, Redis last. Bounded in time. */
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      await Promise.all(this.#gateways.map((gateway) => gateway.stop()));
+      await Promise.all([...this.#gateways, ...this.#workers].map((child) => child.stop()));
       await this.#simulator?.stop();
       await this.#redis?.stop();
     })();
@@ -66,17 +68,18 @@ export class Cluster {
 
   /** At once, for the exit of this process. Redis is left to its guard, which lets it write out its data. */
   kill(): void {
-    for (const gateway of this.#gateways) gateway.kill();
+    for (const child of [...this.#gateways, ...this.#workers]) child.kill();
     this.#simulator?.kill();
   }
 
   /** One after the other, so that the port is always served. */
-  async restartGateways(): Promise<void> {
-    for (const gateway of this.#gateways) await gateway.restart();
+  async restartAll(): Promise<void> {
+    for (const child of [...this.#gateways, ...this.#workers]) await child.restart();
   }
 
-  signalGateways(signal: NodeJS.Signals): void {
-    for (const gateway of this.#gateways) gateway.signal(signal);
+  /** Gateways and workers. */
+  signalAll(signal: NodeJS.Signals): void {
+    for (const child of [...this.#gateways, ...this.#workers]) child.signal(signal);
   }
 
   #startRedis(redis: PrivateRedis): Promise<boolean> {
@@ -106,29 +109,36 @@ export class Cluster {
   }
 
   #startGateway(index: number, adminPort: number, gatewayEnv: Record<string, string>): Promise<boolean> {
-    const { env, home, mainScript, plan, say } = this.#parts;
-    const logFile = join(home.logFolder, `gateway-${index + 1}.log`);
-    const child: ChildSpec = {
-      name: `gateway ${index + 1}`,
+    const { plan } = this.#parts;
+    const ports = { PORT: String(plan.port), ADMIN_PORT: String(adminPort), SLUICE_REUSE_PORT: '1' };
+    const child = this.#ofRole('gateway', index, { ...gatewayEnv, ...ports });
+    const gateway = new Supervisor(child, this.#parts.say);
+    this.#gateways.push(gateway);
+    const admin = httpUrl(plan.adminHost, adminPort);
+    return this.#up(gateway, child, `${httpUrl(plan.host, plan.port)}  admin ${admin}`);
+  }
+
+  #startWorker(index: number, adminPort: number, gatewayEnv: Record<string, string>): Promise<boolean> {
+    const { plan, say } = this.#parts;
+    const child = this.#ofRole('worker', index, { ...gatewayEnv, ADMIN_PORT: String(adminPort) });
+    const worker = new Supervisor(child, say);
+    this.#workers.push(worker);
+    return this.#up(worker, child, `jobs  admin ${httpUrl(plan.adminHost, adminPort)}`);
+  }
+
+  #ofRole(role: 'gateway' | 'worker', index: number, roleEnv: Record<string, string>): ChildSpec {
+    const { env, home, mainScript, plan } = this.#parts;
+    const logFile = join(home.logFolder, `${role}-${index + 1}.log`);
+    return {
+      name: `${role} ${index + 1}`,
       script: mainScript,
-      args: ['gateway'],
-      env: {
-        ...env,
-        ...gatewayEnv,
-        PORT: String(plan.port),
-        ADMIN_PORT: String(adminPort),
-        SLUICE_REUSE_PORT: '1',
-        ...(plan.logsToFolder && { LOG_FILE: logFile }),
-      },
+      args: [role],
+      env: { ...env, ...roleEnv, ...(plan.logsToFolder && { LOG_FILE: logFile }) },
       logFile,
       readyTimeoutMs: READY_TIMEOUT_MS,
       endTimeoutMs: plan.gatewayEndMs,
       endsBy: 'SIGTERM',
     };
-    const gateway = new Supervisor(child, say);
-    this.#gateways.push(gateway);
-    const admin = httpUrl(plan.adminHost, adminPort);
-    return this.#up(gateway, child, `${httpUrl(plan.host, plan.port)}  admin ${admin}`);
   }
 
   async #up(supervisor: Supervisor, child: ChildSpec, where: string): Promise<boolean> {

@@ -29,14 +29,6 @@ export async function firstKey(home: Home, addresses: Addresses): Promise<FirstK
   return { ok: true, key };
 }
 
-/** The name of the first model that the gateway serves; undefined when it knows none (yet). */
-export async function firstModel(publicUrl: string, key: string): Promise<string | undefined> {
-  const { body } = await call(`${publicUrl}/v1/models`, key);
-  const models = field(body, 'data');
-  const id = Array.isArray(models) ? field(models[0], 'id') : undefined;
-  return typeof id === 'string' ? id : undefined;
-}
-
 /** Only a clear no counts: while the store is away nobody knows. */
 async function isRefused(key: string, { publicUrl }: Addresses): Promise<boolean> {
   const { status } = await call(`${publicUrl}/v1/models`, key);
@@ -44,7 +36,11 @@ async function isRefused(key: string, { publicUrl }: Addresses): Promise<boolean
 }
 
 /** Status 0: no answer in time. */
-async function call(url: string, token: string, body?: object): Promise<{ status: number; body: unknown }> {
+export async function call(
+  url: string,
+  token: string,
+  body?: object,
+): Promise<{ status: number; body: unknown }> {
   try {
     const response = await fetch(url, {
       method: body ? 'POST' : 'GET',
@@ -58,17 +54,6 @@ async function call(url: string, token: string, body?: object): Promise<{ status
   }
 }
 
-function field(value: unknown, name: string): unknown {
+export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-/** A command that can be pasted into any shell. */
-export function callToTry(publicUrl: string, key: string, model: string): string {
-  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] });
-  return [
-    `curl ${publicUrl}/v1/chat/completions`,
-    `-H "Authorization: Bearer ${key}"`,
-    '-H "Content-Type: application/json"',
-    `-d '${body.replaceAll("'", "'\\''")}'`,
-  ].join(' ');
 }

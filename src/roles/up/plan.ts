@@ -7,10 +7,14 @@ import { freePort } from './ports.ts';
 
 const GATEWAYS_DEFAULT = 2;
 const GATEWAYS_MAX = 64;
+const WORKERS_DEFAULT = 1;
+const WORKERS_MAX = 64;
 /** Beyond its own limits, for a gateway that closes its connections. */
 const END_MARGIN_MS = 5_000;
 /** So that each gateway leaves room beside its admin port for other roles' listeners. */
 const ADMIN_PORT_STEP = 10;
+/** From the admin port of a gateway to that of the worker of the same number. */
+const WORKER_PORT_OFFSET = 1;
 /** Stands for the Redis that does not run yet; where it comes through, the operator has named none. */
 const OWN_REDIS = 'redis://own.invalid';
 
@@ -23,14 +27,18 @@ export interface Plan {
   readonly adminHost: string;
   /** One for each gateway. */
   readonly adminPorts: readonly number[];
+  /** One for each worker. */
+  readonly workerPorts: readonly number[];
   readonly adminToken: string;
   readonly needsRedis: boolean;
   readonly needsSimulator: boolean;
+  /** Of the file, the first that takes a POST. */
+  readonly routePath: string | undefined;
   /** How long calls may go on after the signal to end. */
   readonly drainMs: number;
-  /** How long a gateway may take to end, all in all. */
+  /** How long a gateway, or a worker, may take to end, all in all. */
   readonly gatewayEndMs: number;
-  /** What the gateways need besides the operator's own environment. */
+  /** What gateways and workers need besides the operator's own environment. */
   readonly gatewayEnv: Readonly<Record<string, string>>;
   readonly logsToFolder: boolean;
 }
@@ -38,7 +46,12 @@ export interface Plan {
 /** Throws with one line for each fault. */
 export async function makePlan(argv: readonly string[], env: NodeJS.ProcessEnv, home: Home): Promise<Plan> {
   const watch = readFlags(argv);
-  const gateways = readGateways(env.GATEWAYS);
+  const gateways = readCount('GATEWAYS', env.GATEWAYS, {
+    usual: GATEWAYS_DEFAULT,
+    min: 1,
+    max: GATEWAYS_MAX,
+  });
+  const workers = readCount('WORKERS', env.WORKERS, { usual: WORKERS_DEFAULT, min: 0, max: WORKERS_MAX });
   const secret = keptSecret(home.secretFile);
   const ownToken = keptSecret(home.adminTokenFile);
   const loaded = loadConfig({
@@ -58,10 +71,16 @@ export async function makePlan(argv: readonly string[], env: NodeJS.ProcessEnv, 
     host: config.listen.host,
     port: config.listen.port || (await freePort(config.listen.host)),
     adminHost: config.admin.host,
-    adminPorts: await adminPorts(config.admin.host, config.admin.port, gateways),
+    adminPorts: await portsFrom(config.admin.host, config.admin.port, gateways),
+    workerPorts: await portsFrom(
+      config.admin.host,
+      config.admin.port && config.admin.port + WORKER_PORT_OFFSET,
+      workers,
+    ),
     adminToken: config.admin.token ?? ownToken,
     needsRedis: config.redis.url === OWN_REDIS,
     needsSimulator: config.upstreams.length === 0,
+    routePath: config.routes.find(({ methods }) => methods.includes('POST'))?.path,
     drainMs,
     gatewayEndMs: drainMs + config.drain.quiet_seconds * 1_000 + END_MARGIN_MS,
     gatewayEnv,
@@ -74,14 +93,19 @@ function readFlags(argv: readonly string[]): boolean {
   return values.watch;
 }
 
-function readGateways(text: string | undefined): number {
-  if (text === undefined || text === '') return GATEWAYS_DEFAULT;
+function readCount(
+  name: string,
+  text: string | undefined,
+  { usual, min, max }: { readonly usual: number; readonly min: number; readonly max: number },
+): number {
+  if (text === undefined || text === '') return usual;
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= GATEWAYS_MAX) return count;
-  throw new Error(`GATEWAYS: must be a whole number from 1 to ${GATEWAYS_MAX}.`);
+  if (Number.isInteger(count) && count >= min && count <= max) return count;
+  throw new Error(`${name}: must be a whole number from ${min} to ${max}.`);
 }
 
-function adminPorts(host: string, first: number, count: number): Promise<number[]> {
+/** @param first 0: any free ones */
+function portsFrom(host: string, first: number, count: number): Promise<number[]> {
   return Promise.all(
     Array.from({ length: count }, (_, index) =>
       first === 0 ? freePort(host) : first + index * ADMIN_PORT_STEP,

@@ -60,6 +60,11 @@ export function loadOf({ inFlight, othersInFlight, reported }: LoadFigures, nowM
   return inFlight + STALE_WEIGHT * (Math.max(othersInFlight, trust * besidesOurs) + trust * reported.waiting);
 }
 
+/** Undefined: it has said nothing, or so long ago that it does not count any more. */
+export function remembered(report: LoadReport | undefined, nowMs: number): LoadReport | undefined {
+  return report && trustAtAge(nowMs - report.readAtMs) > 0 ? report : undefined;
+}
+
 function trustAtAge(ageMs: number): number {
   if (ageMs <= FADES_FROM_MS) return 1;
   return Math.max(0, (FORGOTTEN_AT_MS - ageMs) / (FORGOTTEN_AT_MS - FADES_FROM_MS));

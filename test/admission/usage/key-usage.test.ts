@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { noAllowance, noLimits, type Quota, type QuotaPeriod } from '../../../src/core/limits.ts';
-import type { Principal } from '../../../src/core/principal.ts';
+import { noPolicies, type Principal, usualJobTerms } from '../../../src/core/principal.ts';
 import type { ScopeQuota } from '../../../src/redis/ticket-table.ts';
 import { type Books, DAY_MS, dayOf, expectedRows, noonAgo, openBooks } from './ground.ts';
 
@@ -22,7 +22,10 @@ const principal: Principal = {
   ofTenant: noAllowance,
   version: 0,
   answerMetadata: false,
+  showAttempts: false,
+  policies: noPolicies,
   priority: 0,
+  jobs: usualJobTerms,
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 

@@ -42,13 +42,13 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'a ticket that is resumed is charged anew to the period of today',
-    right: 'before.owner, before.at, masks[1]',
-    wrong: 'before.owner, now, masks[1]',
+    right: 'state, ticket.owner, ticket.at, masks,',
+    wrong: 'state, ticket.owner, now, masks,',
   },
   {
     name: 'a ticket that is resumed forgets that it was booked',
-    right: "before.state == 'o' and 'o' or 'b'",
-    wrong: "'o'",
+    right: "return state == 'x' and 'b' or state",
+    wrong: "return 'o'",
   },
   {
     name: 'admit does not compare versions',
@@ -67,12 +67,12 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'settle leaves no marker',
-    right: "markers[#markers + 1], markers[#markers + 2] = call.id, 'c'",
-    wrong: '',
+    right: 'settle_absent(call)\n    leave_marker(call.id)',
+    wrong: 'settle_absent(call)',
   },
   {
     name: 'settle books twice what was lost',
-    right: "if ticket.state ~= 'o' then",
+    right: "if ticket.state ~= 'o' and ticket.state ~= 'r' then",
     wrong: 'if false then',
   },
   {
@@ -89,6 +89,41 @@ const faults: readonly Fault[] = [
     name: 'renew leaves the slot that has run out',
     right: 'move_slots_of(ticket, 1)',
     wrong: '',
+  },
+  {
+    name: 'a call that was put off keeps its slot',
+    right: "if ticket.state ~= 'x' then move_slots_of(ticket, -1) end",
+    wrong: '',
+  },
+  {
+    name: 'a call that was put off twice frees its slot twice',
+    right: 'has(mask, SLOT) and mask - SLOT or mask)',
+    wrong: 'mask)',
+  },
+  {
+    name: 'what has not run and runs out keeps its quota',
+    right: '      give_quotas_back(ticket)\n',
+    wrong: '',
+  },
+  {
+    name: 'what has not run and runs out is booked as lost',
+    right: "elseif ticket.state == 'r' then",
+    wrong: 'elseif false then',
+  },
+  {
+    name: 'what has run at last runs out as if it had not',
+    right: "if state == 'r' and (call.slot or call.requests) then return 'o' end",
+    wrong: '',
+  },
+  {
+    name: 'settle books what another attempt has closed',
+    right: 'if not ticket and call.owner.shared and not call.void then',
+    wrong: 'if false then',
+  },
+  {
+    name: 'settle leaves no marker of a job that was given up',
+    right: 'if call.void and call.owner.shared then',
+    wrong: 'if false then',
   },
   {
     name: 'expiry forgets the slot',

@@ -47,6 +47,8 @@ class RandomRun {
   readonly #unclosed = new Map<string, TicketRequest>();
   /** Forgotten, and then admitted anew under the same name. */
   readonly #lost: TicketRequest[] = [];
+  /** Names of those that have ever had more than their quota. */
+  readonly #haveRun = new Set<string>();
   /** Those whose holders live. */
   readonly #open: TicketRequest[] = [];
   #gone: TicketRequest[] = [];
@@ -97,8 +99,9 @@ class RandomRun {
     for (const call of new Map(calls.map((one) => [one.ticket, one])).values()) {
       const taken = model.tickets.get(call.ticket);
       if (!taken || taken === before.get(call.ticket)) continue;
-      if (taken.charge === before.get(call.ticket)?.charge) this.#resume(call.ticket);
-      this.#admitted({ ...call, charge: taken.charge });
+      const isResumed = taken.charge === before.get(call.ticket)?.charge;
+      if (isResumed) this.#resume(call.ticket);
+      this.#admitted({ ...call, charge: taken.charge }, isResumed);
     }
   }
 
@@ -116,9 +119,11 @@ class RandomRun {
     return randomCall(this.#dice, this.#limits, before.ticket, before);
   }
 
-  #admitted(call: TicketRequest): void {
+  #admitted(call: TicketRequest, isResumed: boolean): void {
     const lost = this.#unclosed.get(call.ticket);
-    if (lost) this.#lost.push(lost);
+    if (lost && this.#haveRun.has(call.ticket)) this.#lost.push(lost);
+    if (!isResumed) this.#haveRun.delete(call.ticket);
+    if (call.parts.rate || call.parts.slot) this.#haveRun.add(call.ticket);
     this.#unclosed.set(call.ticket, call);
     this.#open.push(call);
   }
@@ -157,7 +162,8 @@ class RandomRun {
     this.#numbers.set(replica, number);
     const closings = calls.map((call) => {
       const { ticket, keyId, model } = call;
-      return { ticket, keyId, model, settlement: randomSettlement(this.#dice, call) };
+      const isShared = this.#dice.chance(0.1);
+      return { ticket, keyId, model, settlement: randomSettlement(this.#dice, call), isShared };
     });
     this.#gone = [...this.#gone, ...calls].slice(-50);
     this.#lastBatch = { replica, number, closings };
@@ -180,6 +186,9 @@ class RandomRun {
     const held = this.#open.slice(this.#dice.below(this.#open.length));
     const tickets = [...held, ...this.#gone.slice(-1)].map(({ ticket }) => ticket);
     if (this.#dice.chance(0.3)) tickets.push('never-was');
+    if (tickets.length > 0 && this.#dice.chance(0.2)) {
+      return this.#count('put off', this.sides.suspend(60_000, [...new Set(tickets)]));
+    }
     if (tickets.length > 0) this.#count('retaken', this.sides.renew([...new Set(tickets)]));
   }
 
@@ -219,7 +228,8 @@ class RandomRun {
     for (const book of await Promise.all(books)) {
       addSums(sums, Object.fromEntries(Object.entries(book).map(([field, sum]) => [field, Number(sum)])));
     }
-    const lost = [...this.#lost, ...this.#unclosed.values()];
+    const unclosed = [...this.#unclosed.values()].filter(({ ticket }) => this.#haveRun.has(ticket));
+    const lost = [...this.#lost, ...unclosed];
     for (const { charge } of lost) addSums(this.#settled, { c: 1, ...charge });
     const expected = ['c', 'inputTokens', 'outputTokens', 'images', 'gpuMs', 'costNano'].map((name) =>
       this.#settled.get(name),

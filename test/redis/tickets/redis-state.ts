@@ -108,9 +108,9 @@ function slotsAmiss(
   });
 }
 
-function ticketText({ state, isBookedLost, keyId, model, atMs }: ModelTicket): string {
+function ticketText({ state, hasRun, isBookedLost, keyId, model, atMs }: ModelTicket): string {
   if (state === 'closed') return 'c';
-  const letter = state === 'expired' ? 'x' : isBookedLost ? 'b' : 'o';
+  const letter = state === 'expired' ? 'x' : isBookedLost ? 'b' : hasRun ? 'o' : 'r';
   return `${letter} ${keyId} ${model} ${atMs}`;
 }
 

@@ -39,6 +39,8 @@ interface Taken {
 
 export interface ModelTicket {
   state: 'open' | 'expired' | 'closed';
+  /** Has ever had more than its quota. */
+  readonly hasRun: boolean;
   /** Booked as lost, at least once. */
   isBookedLost: boolean;
   untilMs: number;
@@ -46,7 +48,7 @@ export interface ModelTicket {
   readonly model: string;
   readonly atMs: number;
   readonly charge: Charge;
-  readonly taken: readonly Taken[];
+  taken: readonly Taken[];
 }
 
 const EXPIRED_KEPT_MS = 86_400_000;
@@ -135,7 +137,8 @@ export class ReferenceModel {
     const whose = { keyId, model, atMs: before?.atMs ?? now, charge };
     const isBookedLost = before?.isBookedLost ?? false;
     const all = joined(taken, before);
-    this.tickets.set(ticket, { state: 'open', isBookedLost, untilMs, ...whose, taken: all });
+    const hasRun = (before?.hasRun ?? false) || request.parts.rate || request.parts.slot;
+    this.tickets.set(ticket, { state: 'open', hasRun, isBookedLost, untilMs, ...whose, taken: all });
     this.clockMs = now;
   }
 
@@ -157,14 +160,17 @@ export class ReferenceModel {
     const ticket = this.tickets.get(id);
     if (ticket?.state === 'closed') return 'closed';
     const real = settlement?.spent ?? noCharge;
+    if (!ticket && settlement && closing.isShared) return 'closed';
+    const nobodys = { hasRun: false, isBookedLost: false, atMs: now, charge: noCharge, taken: [] };
+    const marker = { ...nobodys, keyId, model, state: 'closed' as const, untilMs: now + MARKER_KEPT_MS };
     if (!ticket) {
-      const marker = { isBookedLost: false, keyId, model, atMs: now, charge: noCharge, taken: [] };
-      this.tickets.set(id, { state: 'closed', untilMs: now + MARKER_KEPT_MS, ...marker });
+      this.tickets.set(id, marker);
       if (settlement) this.#chargeExisting(keyId, amountsOf(real), now);
       if (settlement) this.#book(closing, now, settledSums(settlement));
       return 'absent';
     }
-    this.tickets.delete(id);
+    if (!settlement && closing.isShared) this.tickets.set(id, marker);
+    else this.tickets.delete(id);
     const delta = minus(amountsOf(real), amountsOf(ticket.charge));
     for (const taken of ticket.taken) this.#putRight(ticket, taken, delta, settlement === undefined, now);
     if (settlement) this.#book(ticket, ticket.atMs, settledSums(settlement));
@@ -224,8 +230,32 @@ export class ReferenceModel {
     return retaken;
   }
 
+  suspend(forMs: number, ids: readonly string[]): number {
+    const now = this.now();
+    const there = ids.flatMap((id) => this.tickets.get(id) ?? []).filter(({ state }) => state !== 'closed');
+    for (const ticket of there) {
+      for (const { scope, slot } of ticket.taken) {
+        this.account(scope).slots -= slot && ticket.state === 'open' ? 1 : 0;
+      }
+      ticket.taken = ticket.taken.map((one) => ({ ...one, slot: false }));
+      ticket.state = 'open';
+      ticket.untilMs = now + forMs;
+      this.clockMs = now;
+    }
+    return there.length;
+  }
+
   sweep(countMax: number): SweptTenant {
     return { ...this.#expire(countMax), left: this.tickets.size };
+  }
+
+  #giveQuotaBack(ticket: ModelTicket, now: number): void {
+    const delta = minus(amountsOf(noCharge), amountsOf(ticket.charge));
+    for (const taken of ticket.taken) {
+      const quotas = taken.quotas.filter((kind) => periodAt(kind, now) === periodAt(kind, ticket.atMs));
+      const none = { scope: taken.scope, slot: false, requests: false, tokens: false, quotas };
+      this.#putRight(ticket, none, delta, false, now);
+    }
   }
 
   #expire(countMax: number): { expired: number; forgotten: number } {
@@ -234,8 +264,12 @@ export class ReferenceModel {
       .filter(([, { untilMs }]) => untilMs <= now)
       .sort(([idA, a], [idB, b]) => a.untilMs - b.untilMs || (idA < idB ? -1 : 1))
       .slice(0, countMax);
-    const open = due.filter(([, { state }]) => state === 'open');
-    for (const [id, { state }] of due) if (state !== 'open') this.tickets.delete(id);
+    const open = due.filter(([, { state, hasRun }]) => state === 'open' && hasRun);
+    for (const [id, ticket] of due) {
+      if (ticket.state === 'open' && ticket.hasRun) continue;
+      this.tickets.delete(id);
+      if (ticket.state === 'open') this.#giveQuotaBack(ticket, now);
+    }
     for (const [, ticket] of open) {
       ticket.state = 'expired';
       ticket.untilMs = now + EXPIRED_KEPT_MS;

@@ -66,6 +66,13 @@ export class SideBySide {
     return expected;
   }
 
+  suspend(forMs: number, tickets: readonly string[]): number {
+    const expected = this.model.suspend(forMs, tickets);
+    const answer = this.#ground.table.suspend(TENANT, forMs, tickets);
+    this.#expect('suspend', answer, (got) => differenceOf(expected, got));
+    return expected;
+  }
+
   sweep(countMax: number): SweptTenant {
     const expected = this.model.sweep(countMax);
     const answer = this.#ground.table.sweep(TENANT, countMax);

@@ -15,6 +15,7 @@ const note = (text: string) =>
 
 note('started');
 if (role === 'gateway') await gateway();
+else if (role === 'worker') await worker();
 else await simulator();
 
 async function gateway(): Promise<void> {
@@ -53,6 +54,15 @@ async function gateway(): Promise<void> {
       note(`drained redis=${await redis.ping().catch(() => 'gone')} simulator=${simulator}`);
     },
   });
+}
+
+async function worker(): Promise<void> {
+  await listen(
+    createServer((_request, response) => response.end()),
+    Number(env.ADMIN_PORT),
+  );
+  announceReady(role, {});
+  endInOrder({ drain: async (cause) => note(`drains ${cause}`) });
 }
 
 async function simulator(): Promise<void> {

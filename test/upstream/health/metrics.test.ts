@@ -50,7 +50,8 @@ function metricsOf(servers: ReadonlyMap<string, ServerHealth>): Metrics {
     upstreams: () =>
       [...servers].map(([name, server]) => ({
         ...{ name, healthy: server.health === 'healthy', inFlight: 0 },
-        ...{ state: server.state(NOW), ejections: server.ejections },
+        ...{ state: server.state(NOW), ejections: server.ejections, reported: undefined },
       })),
+    models: () => [],
   });
 }

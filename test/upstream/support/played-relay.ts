@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { Call } from '../../../src/core/call.ts';
 import type { Refusal } from '../../../src/core/errors.ts';
+import { Attempts } from '../../../src/upstream/attempts.ts';
 import { Relay } from '../../../src/upstream/relay.ts';
 import { Upstream } from '../../../src/upstream/upstream.ts';
 
@@ -60,6 +61,8 @@ export function playRelay(t: TestContext) {
       ...{ dropUsageChunk: false, ending: 'done' as const },
     },
   };
+  const limits = { first_byte_ms: 60_000, idle_ms: IDLE_MS, total_ms: 200_000 };
+  const route = { first, another: () => undefined };
   const relay = new Relay({
     call,
     caller: {
@@ -70,9 +73,8 @@ export function playRelay(t: TestContext) {
         refused = refusal;
       },
     },
-    route: { first, another: () => undefined },
-    limits: { connect_ms: 1_000, first_byte_ms: 60_000, idle_ms: IDLE_MS, total_ms: 200_000 },
-    replayable: true,
+    source: new Attempts({ call, route, connectTimeoutMs: 1_000, replayable: true }),
+    limits,
   });
   relay.start();
   const controller = { pause: mock.fn(), resume: mock.fn(), abort: mock.fn(), aborted: false };

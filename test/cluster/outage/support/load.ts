@@ -25,18 +25,21 @@ export interface Call {
 }
 
 const TICK_MS = 10;
-const BODY = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hello' }], max_tokens: 4 });
+const HELLO = JSON.stringify({ model: MODEL, messages: [{ role: 'user', content: 'hello' }], max_tokens: 4 });
 
 export class Load {
   readonly calls: Call[] = [];
   readonly #urls: readonly string[];
+  readonly #bodyOf: (number: number) => string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 500 });
   readonly #under = new Set<Promise<Call>>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #count = 0;
 
-  constructor(urls: readonly string[]) {
+  /** @param bodyOf of the first call, the second, and so on */
+  constructor(urls: readonly string[], bodyOf: (number: number) => string = () => HELLO) {
     this.#urls = urls;
+    this.#bodyOf = bodyOf;
   }
 
   /** Settles when the call is over, however it ends. Default: each replica in its turn. */
@@ -44,19 +47,21 @@ export class Load {
     this.#count += 1;
     const id = `load-${this.#count}`;
     const sentAtMs = performance.now();
-    const work = this.#exchange(this.#urls[replica] ?? '', id, key).then(({ status, text }) => {
-      const number = (field: string) => Number(new RegExp(`"${field}":(\\d+)`).exec(text)?.[1] ?? 0);
-      const call: Call = {
-        ...{ id, name, replica, sentAtMs, status },
-        tookMs: performance.now() - sentAtMs,
-        code: status >= 400 ? /"code":"([^"]*)"/.exec(text)?.[1] : undefined,
-        input: number('prompt_tokens'),
-        output: number('completion_tokens'),
-      };
-      this.calls.push(call);
-      this.#under.delete(work);
-      return call;
-    });
+    const work = this.#exchange(this.#urls[replica] ?? '', id, key, this.#bodyOf(this.#count)).then(
+      ({ status, text }) => {
+        const number = (field: string) => Number(new RegExp(`"${field}":(\\d+)`).exec(text)?.[1] ?? 0);
+        const call: Call = {
+          ...{ id, name, replica, sentAtMs, status },
+          tookMs: performance.now() - sentAtMs,
+          code: status >= 400 ? /"code":"([^"]*)"/.exec(text)?.[1] : undefined,
+          input: number('prompt_tokens'),
+          output: number('completion_tokens'),
+        };
+        this.calls.push(call);
+        this.#under.delete(work);
+        return call;
+      },
+    );
     this.#under.add(work);
     return work;
   }
@@ -95,7 +100,7 @@ export class Load {
     this.#agent.destroy();
   }
 
-  #exchange(url: string, id: string, key: string): Promise<{ status: number; text: string }> {
+  #exchange(url: string, id: string, key: string, body: string): Promise<{ status: number; text: string }> {
     return new Promise((resolve) => {
       const outgoing = request(`${url}/v1/chat/completions`, {
         method: 'POST',
@@ -103,7 +108,7 @@ export class Load {
         headers: {
           authorization: `Bearer ${key}`,
           'content-type': 'application/json',
-          'content-length': BODY.length,
+          'content-length': Buffer.byteLength(body),
           'x-request-id': id,
         },
       });
@@ -118,7 +123,7 @@ export class Load {
       });
       outgoing.on('error', () => undefined);
       outgoing.on('close', () => resolve({ status, text }));
-      outgoing.end(BODY);
+      outgoing.end(body);
     });
   }
 }

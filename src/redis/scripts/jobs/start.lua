@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- A worker begins a job that it was handed. From here on attempt n may write, and none before it.
+--
+-- KEYS[1] root of the queue's keys
+-- ARGV    job, name of this run (the same name gets the same number again: a reply may be lost), most tries
+--
+-- Returns { code, attempt, status }:
+--   0 begun                      3 it waits: it was put back, and will be handed over again
+--   1 no such job                4 it had its tries, and has failed by this
+--   2 it is over
+
+local job = read_job(ARGV[1])
+if not job then return { 1, 0, '' } end
+if job.is_over then return { 2, job.attempt, job.status } end
+if job.status == 'in_progress' and job.holder == ARGV[2] then return { 0, job.attempt, job.status } end
+local line = line_of(job.line)
+if not redis.call('ZSCORE', line.handed, job.id) then return { 3, job.attempt, job.status } end
+
+if due_at(job) <= now then
+  run_out(job)
+  keep_lines()
+  return { 2, job.attempt, job.status }
+end
+if job.tries >= tonumber(ARGV[3]) then
+  end_job(job, 'failed', 'error_code', 'attempts_exhausted', 'error_message', 'Every worker that took it has died.')
+  keep_lines()
+  return { 4, job.attempt, job.status }
+end
+job.attempt = job.attempt + 1
+redis.call('ZADD', line.handed, whole(now), job.id)
+set_status(
+  job, 'in_progress', 'attempt', job.attempt, 'tries', job.tries + 1, 'holder', ARGV[2], 'started_ms', whole(now)
+)
+keep_lines()
+return { 0, job.attempt, job.status }
