@@ -32,6 +32,8 @@ export interface AdmissionObserver {
 interface AssemblyParts {
   readonly config: Config;
   readonly version: string;
+  /** As `Replicas` has it. */
+  readonly hasShare: boolean;
   readonly redis: RedisConnection;
   readonly keys: KeyStore;
   /** Public names of the models that are served now. */
@@ -59,13 +61,13 @@ export class AssembledAdmission {
   #unlisten: (() => void) | undefined;
   readonly revocations: Revocations;
 
-  constructor({ config, version, redis, keys, models, inFlight, observer, log }: AssemblyParts) {
+  constructor({ config, version, hasShare, redis, keys, models, inFlight, observer, log }: AssemblyParts) {
     const { lease_seconds, heartbeat_seconds } = config.admission;
     const leaseMs = lease_seconds * 1_000;
     const tickets = ticketTable(redis);
     this.#redis = redis;
     this.estimator = new Estimator((...error) => observer.estimateErred(...error));
-    this.replicas = new Replicas({ redis, version, inFlight, log });
+    this.replicas = new Replicas({ redis, version, hasShare, inFlight, log });
     this.installation = new Installation({ redis, log });
     this.revocations = new Revocations({ redis, store: keys, now: Date.now, log });
     this.#seeds = new TenantSeeds({

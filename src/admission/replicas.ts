@@ -15,6 +15,8 @@ const ID_LENGTH = 8;
 interface ReplicasParts {
   readonly redis: RedisConnection;
   readonly version: string;
+  /** Whether it lets calls in while Redis is away, and so has a share of the limits. A worker does not. */
+  readonly hasShare: boolean;
   /** Calls that each upstream works on for this replica, by the upstream's name. */
   readonly inFlight: () => Readonly<Record<string, number>>;
   readonly log: Logger;
@@ -55,7 +57,7 @@ export class Replicas {
   }
 
   /**
-   * Those seen within the ten seconds before Redis was last heard, this one among them; so it does not change while
+   * Those that have a share, seen within the ten seconds before Redis was last heard, this one among them; so it does not change while
    * Redis is away, and a Redis that comes back empty does not make every replica the only one.
    */
   alive(): number {
@@ -81,8 +83,9 @@ export class Replicas {
   }
 
   async #report(): Promise<void> {
-    const { version, inFlight } = this.#parts;
-    const answer = await this.#table.report(this.id, { version, in_flight: inFlight() }, KEPT_MS);
+    const { version, hasShare, inFlight } = this.#parts;
+    const own = { version, has_share: hasShare, in_flight: inFlight() };
+    const answer = await this.#table.report(this.id, own, KEPT_MS);
     if (answer.ok) this.#learn(answer.value);
   }
 
@@ -93,7 +96,7 @@ export class Replicas {
       const silentMs = nowMs - report.at_ms;
       if (id === this.id || Math.abs(silentMs) > ALIVE_MS) continue;
       ofOthers.push(report);
-      this.#spokeAtMs.set(id, heardAtMs - Math.max(0, silentMs));
+      if (report.has_share) this.#spokeAtMs.set(id, heardAtMs - Math.max(0, silentMs));
     }
     for (const [id, spokeAtMs] of this.#spokeAtMs) {
       if (heardAtMs - spokeAtMs > ALIVE_MS) this.#spokeAtMs.delete(id);

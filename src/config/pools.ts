@@ -67,7 +67,7 @@ export const upstream = z.strictObject({
     .max(1_000_000)
     .optional()
     .describe(
-      'Calls, of all gateways together, that keep it fully busy: for the metric of servers wanted, bounds nothing.',
+      'Calls, of all gateways together, that keep it fully busy: for the metric of servers wanted. Workers run no more jobs there; callers it does not bound.',
     ),
   load_metrics: dispatched<typeof noMetrics | typeof loadMetrics>((value) =>
     value === false ? noMetrics : loadMetrics,

@@ -18,7 +18,7 @@ import type { RunningJob, StopCause } from './running.ts';
 
 interface EndingParts {
   readonly jobs: Pick<JobTable, 'finish' | 'find'>;
-  readonly payloads: Pick<PayloadTable, 'writeResult'>;
+  readonly payloads: Pick<PayloadTable, 'writeResult' | 'keepRequest' | 'dropRequest'>;
   readonly tickets: Pick<JobTickets, 'close' | 'leave'>;
   readonly estimator: Estimator;
   readonly resultMs: number;
@@ -59,14 +59,20 @@ export class JobEnding {
       const upstream = run.call.upstream ?? null;
       await this.#store(running, encodeJobAnswer({ status, content_type, upstream }, body));
     }
-    return (await this.#finish(run, { status: 'completed' })) ? 'completed' : 'left';
+    if (!(await this.#finish(run, { status: 'completed' }))) return 'left';
+    // Where Redis does not hear it, its lifetime ends it.
+    await this.#parts.payloads.dropRequest(running.jobId);
+    return 'completed';
   }
 
   /** The answer is the error. */
   async fail(run: CalledRun, refused: Refusal): Promise<Ended> {
     await run.outlet.stream?.close(STREAM_CLOSE_MS);
     await this.#storeError(run.running, refused, run.call.upstream ?? null);
-    return (await this.#finish(run, endOf(refused))) ? 'failed' : 'left';
+    if (!(await this.#finish(run, endOf(refused)))) return 'left';
+    // As long as the failure is shown it can be tried again.
+    await this.#parts.payloads.keepRequest(run.running.jobId, this.#parts.resultMs);
+    return 'failed';
   }
 
   /** It was cancelled or has expired while it ran; what it has cost until then is charged. */

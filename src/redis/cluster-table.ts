@@ -6,6 +6,8 @@ export interface ReplicaReport {
   /** Redis' clock. */
   readonly at_ms: number;
   readonly version: string;
+  /** Of the limits, while Redis is away. */
+  readonly has_share: boolean;
   /** Calls that each upstream works on for this replica, by the upstream's name. */
   readonly in_flight: Readonly<Record<string, number>>;
 }
@@ -71,12 +73,18 @@ export function clusterTable({ ask, keys }: RedisConnection): ClusterTable {
 }
 
 function readReport(report: unknown): ReplicaReport {
-  const { at_ms, version, in_flight } = Object(report);
+  const { at_ms, version, has_share, in_flight } = Object(report);
   const counts = Object.entries(Object(in_flight)).filter(
     (entry): entry is [string, number] =>
       typeof entry[1] === 'number' && Number.isFinite(entry[1]) && entry[1] >= 0,
   );
-  return { at_ms: Number(at_ms), version: String(version), in_flight: Object.fromEntries(counts) };
+  return {
+    at_ms: Number(at_ms),
+    version: String(version),
+    // An older release has gateways only, and does not say.
+    has_share: has_share !== false,
+    in_flight: Object.fromEntries(counts),
+  };
 }
 
 function readInstallation(text: string): InstallationRecord | undefined {

@@ -20,6 +20,8 @@ export interface PayloadTable {
   readRequest(jobId: string): Promise<Answer<ReadBody>>;
   /** A new lifetime, from now on. @returns false when it is gone already */
   keepRequest(jobId: string, lifetimeMs: number): Promise<Answer<boolean>>;
+  /** Nobody will run it any more. */
+  dropRequest(jobId: string): Promise<Answer<number>>;
 
   writeResult(jobId: string, attempt: number, body: Buffer, lifetimeMs: number): Promise<Answer<WrittenBody>>;
   readResult(jobId: string, attempt: number): Promise<Answer<ReadBody>>;
@@ -59,6 +61,7 @@ export function payloadTable(connection: RedisConnection, bounds: PayloadBounds)
       write(keys.payload(jobId), body, bounds.requestBytesMax, lifetimeMs),
     readRequest: (jobId) => bodies.read(keys.payload(jobId), bounds.requestBytesMax),
     keepRequest: (jobId, lifetimeMs) => keep([keys.payload(jobId)], lifetimeMs),
+    dropRequest: (jobId) => ask((client) => client.unlink(keys.payload(jobId)), 'payload'),
 
     writeResult: (jobId, attempt, body, lifetimeMs) =>
       write(keys.result(jobId, attempt), body, bounds.resultBytesMax, lifetimeMs),

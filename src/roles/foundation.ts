@@ -24,6 +24,8 @@ interface FoundationParts {
   readonly log: Log;
   /** Reads the configuration anew. */
   readonly load: () => LoadResult;
+  /** Whether it lets calls in while Redis is away. */
+  readonly hasShare: boolean;
   /** Of the calls of this process. */
   readonly activity: {
     requestsInFlight(): number;
@@ -44,7 +46,7 @@ export class Foundation {
   readonly #prober: Prober;
   readonly #loadReports: LoadReports;
 
-  constructor({ config, log: { logger }, load, activity }: FoundationParts) {
+  constructor({ config, log: { logger }, load, hasShare, activity }: FoundationParts) {
     this.models = new Models(config);
     this.router = new Router({
       now: () => performance.now(),
@@ -93,6 +95,7 @@ export class Foundation {
     this.limits = new AssembledAdmission({
       config,
       version: packageJson.version,
+      hasShare,
       redis: this.redis,
       keys: this.keys,
       models: () => this.models.list().map(({ name }) => name),

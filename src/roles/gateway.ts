@@ -55,6 +55,7 @@ class Gateway {
       config,
       log,
       load,
+      hasShare: true,
       activity: {
         requestsInFlight: () => this.#exchanges.size,
         streamsOpen: () => this.#exchanges.streams,

@@ -54,6 +54,7 @@ class WorkerProcess {
       config,
       log,
       load,
+      hasShare: false,
       activity: {
         requestsInFlight: () => this.#worker.running,
         streamsOpen: () => 0,

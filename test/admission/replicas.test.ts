@@ -5,8 +5,13 @@ import type { RedisConnection } from '../../src/redis/connection.ts';
 import { startRedis } from '../support/redis.ts';
 import { openGround, quiet, until } from './ground.ts';
 
-function member(t: TestContext, redis: RedisConnection, inFlight: Record<string, number> = {}): Replicas {
-  const replicas = new Replicas({ redis, version: '1.2.3', inFlight: () => inFlight, log: quiet });
+function member(
+  t: TestContext,
+  redis: RedisConnection,
+  inFlight: Record<string, number> = {},
+  hasShare = true,
+): Replicas {
+  const replicas = new Replicas({ redis, version: '1.2.3', hasShare, inFlight: () => inFlight, log: quiet });
   t.after(() => replicas.stop());
   replicas.start();
   return replicas;
@@ -39,6 +44,15 @@ test('replicas find each other within two heartbeats and add up what the others 
   assert.equal(two.inFlightOfOthers('a'), 101);
   assert.equal(two.inFlightOfOthers('b'), 0);
   assert.equal(two.inFlightOfOthers('constructor'), 0);
+});
+
+test('a worker has no share of the limits, but what it is doing counts', async (t) => {
+  const { connect } = await openGround(t);
+  const one = member(t, await connect());
+  const two = member(t, await connect());
+  member(t, await connect(), { a: 7 }, false);
+  await until(() => one.alive() === 2 && one.inFlightOfOthers('a') === 7, 12_000);
+  assert.equal(two.alive(), 2);
 });
 
 test('a replica is never fewer than one, not even before Redis was there', async (t) => {

@@ -81,7 +81,7 @@ export async function openWorkplace(t: TestContext, options: PlaceOptions = {}) 
   const payloads = payloadTable(connection.payloads, { requestBytesMax: 3e7, resultBytesMax: 3e7 });
   const keys = createKeyStore({ redis: connection.commands, config, now: Date.now });
   const limits = new AssembledAdmission({
-    ...{ config, version: '0', redis: connection.commands, keys, log },
+    ...{ config, version: '0', hasShare: true, redis: connection.commands, keys, log },
     models: () => [MODEL],
     inFlight: () => ({}),
     observer: {

@@ -136,7 +136,7 @@ test('every question of a gateway is allowed', async (t) => {
   await jobsAllowed(connection);
   await allStoredAnswers(connection);
   const cluster = clusterTable(connection);
-  await allowed(cluster.report('r1', { version: '0', in_flight: {} }, 1_000));
+  await allowed(cluster.report('r1', { version: '0', has_share: true, in_flight: {} }, 1_000));
   await allowed(cluster.leave('r1'));
   const found = await cluster.installation();
   assert.ok(found.ok);

@@ -78,6 +78,7 @@ async function processOf(t: TestContext, ground: Ground): Promise<JobProcess> {
   const limits = new AssembledAdmission({
     config,
     version: 'test',
+    hasShare: true,
     redis: connection,
     keys: createKeyStore({ redis: connection, config, now: Date.now }),
     models: () => [MODEL],
