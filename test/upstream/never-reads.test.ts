@@ -14,7 +14,7 @@ const GROWTH_MIB = 50;
 
 // Under the server's own name for its model: changing 16 MiB event by event is another matter.
 const house = simulated(
-  { timeouts: { idle_ms: 8_000 }, model: { upstream_model: 'public' } },
+  { timeouts: { idle_ms: 15_000 }, model: { upstream_model: 'public' } },
   { models: ['public'] },
 );
 const sockets: Socket[] = [];

@@ -1,8 +1,9 @@
 /** S12: a key is revoked while it is in use, through another replica. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startDeafProxy } from '../../support/deaf-proxy.ts';
 import { startRedis } from '../../support/redis.ts';
-import { startDeafProxy } from './support/deaf-proxy.ts';
+
 import { bounded, isLong, openGround, TOLERANCE } from './support/ground.ts';
 import { pause, summaryOf } from './support/load.ts';
 
@@ -50,7 +51,8 @@ test(
   bounded,
   async (t) => {
     const redis = await startRedis();
-    const proxy = await startDeafProxy(t, redis.port);
+    const proxy = await startDeafProxy(redis);
+    t.after(() => proxy.stop());
     const ground = await openGround(t, {
       replicas: 2,
       redisUrl: (replica) => (replica === 1 ? proxy.url : redis.url),

@@ -51,15 +51,17 @@ test('killed, frozen and full: 503 in time, calls go on, nothing that was refuse
   await t.test('frozen', async () => {
     const before = await jobs();
     let answeredAtMs = 0;
-    const asked = Array.from({ length: 60 }, async () => {
+    const ask = async () => {
       const reply = await post();
       answeredAtMs = performance.now();
       return reply;
-    });
-    // Of the others some are at each of the steps.
+    };
+    const asked = Array.from({ length: 40 }, ask);
+    // Of the others some are at each of the steps, and the rest come to a Redis that is frozen.
     await Promise.race(asked);
     queue.pause();
     const pausedAtMs = performance.now();
+    asked.push(...Array.from({ length: 20 }, ask));
     const replies = await Promise.all(asked);
     const tookMs = answeredAtMs - pausedAtMs;
     const refused = replies.filter(({ status }) => status !== 202);
