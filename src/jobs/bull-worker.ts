@@ -50,7 +50,7 @@ export function openBullWorker(
     onStart();
     if (stopped) await giveBack(job, token);
     const run = runs.begin(job.id ?? '');
-    const outcome = await Promise.race([finished(parts, run, job.attemptsStarted), run.lockLost]);
+    const outcome = await Promise.race([finished(parts, run, job), run.lockLost]);
     if (outcome === 'again') await giveBack(job, token);
     if (typeof outcome === 'function') whenForgotten.set(job, outcome);
   };
@@ -109,10 +109,11 @@ function listen(worker: Worker, runs: Runs, { log, onGivenUp }: QueueWorkerParts
 }
 
 /** The run goes on after its lock is lost, until it has obeyed its signal. */
-async function finished({ process, log }: QueueWorkerParts, run: Run, number: number): Promise<RunOutcome> {
+async function finished({ process, log }: QueueWorkerParts, run: Run, job: Job): Promise<RunOutcome> {
   const { jobId, signal } = run;
+  const { attemptsStarted: number, stalledCounter: deaths } = job;
   try {
-    return await process({ jobId, number, signal });
+    return await process({ jobId, number, deaths, signal });
   } catch (error) {
     if (!signal.aborted && !(error instanceof TryAgain))
       log.error({ err: error, job: jobId }, 'a run of a job failed');

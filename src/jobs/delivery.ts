@@ -7,6 +7,8 @@ export interface Delivery {
   readonly jobId: string;
   /** How often BullMQ has handed this job out since it was added, this time included. No fence. */
   readonly number: number;
+  /** How many workers have died with it since then, as far as BullMQ has seen; those that stood still count too. */
+  readonly deaths: number;
   /**
    * Aborts with reason `lock_lost` when somebody else may run the job, and `shutdown` when its time is over. What was
    * begun has to end then, soon.

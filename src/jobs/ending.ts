@@ -9,6 +9,7 @@ import { errorBody, errorTable, type Refusal } from '../core/errors.ts';
 import type { JobRecord } from '../core/job.ts';
 import { encodeJobAnswer, readJobUsage, usageOfSettlement } from '../core/job-answer.ts';
 import type { Settlement } from '../core/ticket.ts';
+import { type PackedBody, packSmall } from '../redis/chunked-body.ts';
 import type { Answer } from '../redis/connection.ts';
 import type { JobEnd, JobTable } from '../redis/job-table.ts';
 import type { PayloadTable } from '../redis/payload-table.ts';
@@ -57,12 +58,21 @@ export class JobEnding {
     } else {
       const { status, contentType: content_type, body } = outlet;
       const upstream = run.call.upstream ?? null;
-      await this.#store(running, encodeJobAnswer({ status, content_type, upstream }, body));
+      const answer = encodeJobAnswer({ status, content_type, upstream }, body);
+      const packed = packSmall(answer);
+      if (packed) return this.#completeAtOnce(run, packed);
+      await this.#store(running, answer);
     }
     if (!(await this.#finish(run, { status: 'completed' }))) return 'left';
     // Where Redis does not hear it, its lifetime ends it.
     await this.#parts.payloads.dropRequest(running.jobId);
     return 'completed';
+  }
+
+  /** Stores a small answer, ends the job and takes its request out in one step. */
+  async #completeAtOnce(run: CalledRun, packed: PackedBody): Promise<Ended> {
+    const answer = { packed, lifetimeMs: this.#parts.resultMs };
+    return (await this.#finish(run, { status: 'completed', answer })) ? 'completed' : 'left';
   }
 
   /** The answer is the error. */

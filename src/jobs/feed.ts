@@ -20,6 +20,8 @@ interface FeedParts {
   readonly rooms: LineRooms;
   /** Jobs that this process could begin now. */
   readonly free: () => number;
+  /** With fewer places free it has enough to do, and hands over several at once a little later. */
+  readonly freeMin: number;
   readonly log: Logger;
 }
 
@@ -49,6 +51,8 @@ export class Feed {
   #feeding: Promise<void> | undefined;
   #again = false;
   #stopped = false;
+  /** A question got no answer: what was picked by it may lie nowhere, and is handed over again as soon as one does. */
+  #isUnsure = false;
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
@@ -99,6 +103,7 @@ export class Feed {
 
   /** Lines share what is free, so that none waits for another whose servers are slow. */
   async #round(): Promise<void> {
+    if (this.#parts.free() - this.#handed.size < this.#parts.freeMin) return;
     const lines = [...this.#busy];
     for (const [index, line] of lines.entries()) {
       const free = this.#parts.free() - this.#handed.size;
@@ -116,14 +121,17 @@ export class Feed {
     if (countMax <= 0) return;
     const { jobs, queue } = this.#parts;
     const picked = await jobs.pick(line, countMax);
-    if (!picked.ok) return;
+    if (!picked.ok) {
+      this.#isUnsure = true;
+      return;
+    }
     const ids = picked.value.map(({ id }) => id);
     if (ids.length < countMax) this.#busy.delete(line);
     if (ids.length === 0) return;
     const untilMs = performance.now() + HANDED_MS;
     for (const id of ids) this.#handed.set(id, { line, untilMs });
-    // One that does not arrive is overdue later.
-    await queue.add(ids);
+    const added = await queue.add(ids);
+    if (!added.ok) this.#isUnsure = true;
     if (ids.length === countMax) this.#again = true;
   }
 
@@ -143,14 +151,19 @@ export class Feed {
     const ours = lines.value.filter((line) => rooms.has(line));
     for (const line of ours) this.#busy.add(line);
     this.wake();
-    if (this.#looks % OVERDUE_EVERY === 0) await this.#handOverdue(ours);
+    if (this.#isUnsure) {
+      this.#isUnsure = false;
+      await this.#handOverdue(ours, 0);
+    } else if (this.#looks % OVERDUE_EVERY === 0) await this.#handOverdue(ours, OVERDUE_MS);
   }
 
-  async #handOverdue(lines: readonly string[]): Promise<void> {
+  async #handOverdue(lines: readonly string[], ageMs: number): Promise<void> {
     const { jobs, queue } = this.#parts;
     for (const line of lines) {
-      const overdue = await jobs.overdue(line, OVERDUE_MS, OVERDUE_MAX);
-      if (overdue.ok && overdue.value.length > 0 && !this.#stopped) await queue.add(overdue.value);
+      const overdue = await jobs.overdue(line, ageMs, OVERDUE_MAX);
+      if (!overdue.ok || overdue.value.length === 0 || this.#stopped) continue;
+      const added = await queue.add(overdue.value);
+      if (!added.ok) this.#isUnsure = true;
     }
   }
 }

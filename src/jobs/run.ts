@@ -18,6 +18,7 @@ import type { Principal } from '../core/principal.ts';
 import { callServer, type JobCallEnd } from './call.ts';
 import { type Delivery, type RunOutcome, TryAgain } from './delivery.ts';
 import { type CalledRun, JobEnding, patiently } from './ending.ts';
+import { LastTries } from './last-tries.ts';
 import { JobPreparation, type PreparedJob } from './preparation.ts';
 import { JobReturns } from './returns.ts';
 import type { RunnerParts, RunReport } from './run-parts.ts';
@@ -28,6 +29,7 @@ export class JobRunner {
   readonly #ending: JobEnding;
   readonly #preparation: JobPreparation;
   readonly #returns: JobReturns;
+  readonly #lastTries = new LastTries();
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
@@ -37,10 +39,11 @@ export class JobRunner {
   }
 
   /** For `startQueueWorker`. */
-  async process({ jobId, signal }: Delivery): Promise<RunOutcome> {
+  async process({ jobId, deaths, signal }: Delivery): Promise<RunOutcome> {
     const running = this.#parts.running.begin(jobId, signal);
+    const isLastTry = deaths > 0 && deaths + 1 >= this.#parts.config.attempts_max;
     try {
-      return await this.#run(running);
+      return isLastTry ? await this.#runInTurn(running) : await this.#run(running);
     } finally {
       running.end();
     }
@@ -51,14 +54,22 @@ export class JobRunner {
     return this.#returns.settled();
   }
 
+  async #runInTurn(running: RunningJob): Promise<RunOutcome> {
+    const leave = await this.#lastTries.enter(running.signal);
+    try {
+      const cause = running.signal.reason as StopCause | undefined;
+      return cause === 'shutdown' || cause === 'lock_lost' ? 'again' : await this.#run(running);
+    } finally {
+      leave();
+    }
+  }
+
   async #run(running: RunningJob): Promise<RunOutcome> {
     const { jobs, payloads, config } = this.#parts;
     const { jobId } = running;
     const begunAtMs = performance.now();
-    const [started, request] = await Promise.all([
-      patiently(running, () => jobs.start(jobId, randomUUID(), config.attempts_max)),
-      patiently(running, () => payloads.readRequest(jobId)),
-    ]);
+    const holder = randomUUID();
+    const started = await patiently(running, () => jobs.start(jobId, holder, config.attempts_max));
     const { verdict, attempt } = started;
     if (verdict === 'over' || verdict === 'exhausted') await this.#ending.settleEnded(running);
     if (verdict !== 'started') {
@@ -66,6 +77,7 @@ export class JobRunner {
       return 'done';
     }
     running.attempt = attempt;
+    const request = started.request ?? (await patiently(running, () => payloads.readRequest(jobId)));
     const prepared = await this.#preparation.prepare(running, request);
     if (prepared.kind === 'fail') {
       const outcome = await this.#ending.failUnsent(running, prepared.refusal);

@@ -65,6 +65,7 @@ export class JobWorker {
       queue: this.#queue,
       rooms,
       free: () => concurrency + ahead - this.#running.size,
+      freeMin: Math.ceil(ahead / 2),
       log,
     });
     this.#runner = new JobRunner({

@@ -1,5 +1,6 @@
 /**
- * A body as it lies in Redis: compressed, cut into chunks, all of them in one hash that expires by itself.
+ * A body as it lies in Redis: compressed unless it is short, cut into chunks, all of them in one hash that expires by
+ * itself.
  *
  *     <n>     chunk n, from 0
  *     about   JSON `About`, written last: a hash without it is a body that nobody has finished
@@ -7,7 +8,7 @@
  * Each chunk is written together with the lifetime, so that no crash leaves one without. Two writers of one body, or
  * a chunk that arrives after its hash has expired, make a hash whose sum does not fit, never another body.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { Readable, type Transform } from 'node:stream';
 import {
   constants,
@@ -26,7 +27,9 @@ export const CHUNK_BYTES = 255 * 1024;
 /** Fed to the compressor and to the sum at once: bounds how long the event loop is held. */
 const SLICE_BYTES = 256 * 1024;
 /** Up to here a body is compressed and expanded at once: a stream for it would take ten times as long. */
-const SMALL_BYTES = 64 * 1024;
+export const SMALL_BYTES = 64 * 1024;
+/** Up to here it is not compressed, which would cost as much as all else that is done to store it. */
+const PLAIN_BYTES = 2 * 1024;
 const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
 /** Chunks of one body on their way at once. */
 const AHEAD_MAX = 2;
@@ -37,6 +40,14 @@ interface About {
   readonly bytes: number;
   /** Of the same, in hex. */
   readonly sha256: string;
+  /** True: it lies there as it was given. */
+  readonly plain?: boolean;
+}
+
+/** A small body as its hash is to hold it, for a script that writes it in a step of its own. */
+export interface PackedBody {
+  readonly chunk: Buffer;
+  readonly about: string;
 }
 
 export interface StoredBody {
@@ -118,9 +129,7 @@ export function chunkedBodies({ ask }: RedisConnection, gate: ChunkGate): Chunke
   /** A small body in one step, without the cost of streams. */
   const writeSmall = (key: string, body: Buffer, lifetimeMs: number) =>
     ask(async (client): Promise<StoredBody> => {
-      const chunk = zstdCompressSync(body, { params: PARAMS });
-      const sha256 = createHash('sha256').update(body).digest('hex');
-      const about = JSON.stringify({ chunks: 1, bytes: body.length, sha256 } satisfies About);
+      const { chunk, about } = packed(body);
       const steps = client.multi().unlink(key).hset(key, '0', chunk, 'about', about).pexpire(key, lifetimeMs);
       await transacted(steps.exec());
       return { bytes: body.length, storedBytes: chunk.length };
@@ -135,7 +144,7 @@ export function chunkedBodies({ ask }: RedisConnection, gate: ChunkGate): Chunke
 
   return {
     async write(key, body, lifetimeMs) {
-      if (body.length <= SMALL_BYTES) return writeSmall(key, body, lifetimeMs);
+      if (isSmall(body)) return writeSmall(key, body, lifetimeMs);
       const sum = createHash('sha256');
       const ahead: Promise<Answer<void>>[] = [];
       let chunks = 0;
@@ -212,6 +221,27 @@ function piped(source: Readable, transform: Transform): Transform {
   return source.pipe(transform);
 }
 
+function isSmall(body: Buffer): boolean {
+  return body.length <= SMALL_BYTES;
+}
+
+/** Undefined: it is not small. */
+export function packSmall(body: Buffer): PackedBody | undefined {
+  return isSmall(body) ? packed(body) : undefined;
+}
+
+/** The hash of a small body as a script has read it. */
+export function unpackSmall(aboutText: string, chunk: Buffer | null): ReadBody {
+  const about = parsedAbout(aboutText);
+  return about ? expandedSmall(about, chunk) : { kind: 'damaged' };
+}
+
+function packed(body: Buffer): PackedBody {
+  const about: About = { chunks: 1, bytes: body.length, sha256: hash('sha256', body) };
+  if (body.length <= PLAIN_BYTES) return { chunk: body, about: JSON.stringify({ ...about, plain: true }) };
+  return { chunk: zstdCompressSync(body, { params: PARAMS }), about: JSON.stringify(about) };
+}
+
 /** All of `CHUNK_BYTES` but the last; at least one. */
 async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];
@@ -229,10 +259,10 @@ async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   if (bytes > 0) yield Buffer.concat(held);
 }
 
-function expandedSmall({ bytes, sha256 }: About, chunk: Buffer | null): ReadBody {
+function expandedSmall({ bytes, sha256, plain }: About, chunk: Buffer | null): ReadBody {
   try {
-    const body = chunk && zstdDecompressSync(chunk, { maxOutputLength: Math.max(1, bytes) });
-    const isWhole = body?.length === bytes && createHash('sha256').update(body).digest('hex') === sha256;
+    const body = plain ? chunk : chunk && zstdDecompressSync(chunk, { maxOutputLength: Math.max(1, bytes) });
+    const isWhole = body?.length === bytes && hash('sha256', body) === sha256;
     return isWhole ? { kind: 'whole', body } : { kind: 'damaged' };
   } catch (error) {
     if (isZlibError(error)) return { kind: 'damaged' };
@@ -242,7 +272,7 @@ function expandedSmall({ bytes, sha256 }: About, chunk: Buffer | null): ReadBody
 
 /** Expands no more than was promised, whatever the chunks say. */
 async function* checked(
-  { bytes, sha256 }: About,
+  { bytes, sha256, plain }: About,
   chunks: AsyncIterable<Buffer>,
   bytesMax: number,
 ): AsyncGenerator<Buffer> {
@@ -250,10 +280,7 @@ async function* checked(
   const sum = createHash('sha256');
   let seen = 0;
   try {
-    for await (const piece of piped(
-      Readable.from(chunks),
-      createZstdDecompress({ chunkSize: SLICE_BYTES }),
-    )) {
+    for await (const piece of plain ? chunks : expanded(chunks)) {
       seen += piece.length;
       if (seen > bytes) throw new DamagedBody('longer than it was');
       sum.update(piece);
@@ -265,13 +292,17 @@ async function* checked(
   if (seen !== bytes || sum.digest('hex') !== sha256) throw new DamagedBody('not what was written');
 }
 
+function expanded(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  return piped(Readable.from(chunks), createZstdDecompress({ chunkSize: SLICE_BYTES }));
+}
+
 function isZlibError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^(ZSTD_|Z_|ERR_)/.test(String(error.code));
 }
 
 function parsedAbout(text: string | null): About | undefined {
   if (text === null) return undefined;
-  const { chunks, bytes, sha256 } = JSON.parse(text) as Partial<About>;
+  const { chunks, bytes, sha256, plain } = JSON.parse(text) as Partial<About>;
   if (typeof chunks !== 'number' || typeof bytes !== 'number' || typeof sha256 !== 'string') return undefined;
-  return { chunks, bytes, sha256 };
+  return { chunks, bytes, sha256, plain: plain === true };
 }

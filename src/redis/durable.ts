@@ -35,10 +35,11 @@ export function durableWriter(open: () => RedisClient, limitMs: number): Durable
   const waitMs = String(Math.ceil(limitMs * CONFIRMATION_SHARE));
   let client: RedisClient | undefined;
 
-  /** Not at once: other writes may be under way on it. */
+  /** Not at once: other writes may be under way on it. All that fail with it say so. */
   const retire = (one: RedisClient | undefined) => {
-    if (client === one) client = undefined;
-    if (one) setTimeout(() => one.disconnect(), 3 * limitMs).unref();
+    if (!one || client !== one) return;
+    client = undefined;
+    setTimeout(() => one.disconnect(), 3 * limitMs).unref();
   };
 
   const confirmed = async <T>(
@@ -76,7 +77,8 @@ export function durableWriter(open: () => RedisClient, limitMs: number): Durable
 function opened(client: RedisClient): RedisClient {
   // The connection for all other commands reports the state of the same servers.
   client.on('error', () => undefined);
-  return client;
+  // Any number of writes may wait for it to be ready.
+  return client.setMaxListeners(0);
 }
 
 async function untilReady(client: RedisClient, limitMs: number): Promise<void> {

@@ -4,22 +4,33 @@ import type { Result } from 'ioredis';
 /** Code, attempt, status. */
 type Verdict = [number, number, string];
 
+type EndOfJob = [
+  root: string,
+  id: string,
+  attempt: number,
+  status: string,
+  cost: number | '',
+  usage: string,
+  errorCode: string,
+  errorMessage: string,
+];
+
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     acceptJob(root: string, ...job: (string | number)[]): Result<[number, string, number], Context>;
     pickJobs(root: string, line: string, countMax: number): Result<string[], Context>;
     parkTenant(root: string, line: string, tenant: string, forMs: number): Result<number, Context>;
-    startJob(root: string, id: string, holder: string, triesMax: number): Result<Verdict, Context>;
-    putBackJob(root: string, id: string, attempt: number): Result<Verdict, Context>;
-    finishJob(
+    startJobBuffer(
       root: string,
       id: string,
-      attempt: number,
-      status: string,
-      cost: number | '',
-      usage: string,
-      errorCode: string,
-      errorMessage: string,
+      holder: string,
+      triesMax: number,
+      requestBytesMax: number,
+    ): Result<[number, number, Buffer, about?: Buffer, chunk?: Buffer | null], Context>;
+    putBackJob(root: string, id: string, attempt: number): Result<Verdict, Context>;
+    finishJob(...end: EndOfJob): Result<Verdict, Context>;
+    completeJob(
+      ...answered: [...end: EndOfJob, lifetimeMs: number, chunk: Buffer, about: string]
     ): Result<Verdict, Context>;
     cancelJob(
       root: string,
@@ -47,7 +58,8 @@ export const jobScripts = [
   { command: 'parkTenant', file: 'jobs/park', ...common },
   { command: 'startJob', file: 'jobs/start', ...common },
   { command: 'putBackJob', file: 'jobs/put-back', ...common },
-  { command: 'finishJob', file: 'jobs/finish', ...common },
+  { command: 'finishJob', file: 'jobs/finish', keys: 1, shared: ['jobs/queue', 'jobs/ending'] },
+  { command: 'completeJob', file: 'jobs/complete', keys: 1, shared: ['jobs/queue', 'jobs/ending'] },
   { command: 'cancelJob', file: 'jobs/cancel', ...common },
   { command: 'sweepJobs', file: 'jobs/sweep', ...common },
   { command: 'placeOfJob', file: 'jobs/place', ...common },

@@ -1,6 +1,7 @@
 /** Jobs and their order, as the scripts under scripts/jobs take them. What the codes mean stands on top of each. */
 import { JOB_COST_MAX, JOB_COST_MIN, type JobRecord, type JobStatus } from '../core/job.ts';
 import type { LineSurvey } from '../core/line-survey.ts';
+import { type PackedBody, type ReadBody, SMALL_BYTES, unpackSmall } from './chunked-body.ts';
 import type { Answer, RedisConnection } from './connection.ts';
 import { acceptArguments, type JobBounds, type NewJob, whole } from './job-acceptance.ts';
 import { readJobRecord, readSurvey } from './job-records.ts';
@@ -20,9 +21,20 @@ export type JobVerdict<Verdicts extends string> = {
 };
 
 export type JobEnd =
-  | { readonly status: 'completed' }
+  /** With an answer: it is stored, and the request taken out, in the same step, if this end counts. */
+  | { readonly status: 'completed'; readonly answer?: KeptAnswer }
   /** The message is cut at 500 characters. */
   | { readonly status: 'failed'; readonly code: string; readonly message: string };
+
+export type JobStart = JobVerdict<'started' | 'absent' | 'over' | 'waiting' | 'exhausted'> & {
+  /** Of one that has begun, where it is small enough to come along. */
+  readonly request?: ReadBody;
+};
+
+export interface KeptAnswer {
+  readonly packed: PackedBody;
+  readonly lifetimeMs: number;
+}
 
 export type JobPlace =
   | { readonly place: 'waiting'; readonly rank: number }
@@ -44,11 +56,7 @@ export interface JobTable {
    * @param holder names this run; the same gets the same number again. `waiting`: it was put back meanwhile, and
    *   must not run now. `exhausted`: it has failed by this, because it has begun `triesMax` times.
    */
-  start(
-    id: string,
-    holder: string,
-    triesMax: number,
-  ): Promise<Answer<JobVerdict<'started' | 'absent' | 'over' | 'waiting' | 'exhausted'>>>;
+  start(id: string, holder: string, triesMax: number): Promise<Answer<JobStart>>;
   /** @param attempt 0 for one that was picked and has not begun */
   putBack(
     id: string,
@@ -99,6 +107,7 @@ const ERROR_CHARACTERS_MAX = 500;
 /** A server may claim anything, and the record lies in Redis for days. */
 const USAGE_CHARACTERS_MAX = 4_096;
 const LIST_TRIES_MAX = 5;
+const starts = ['started', 'absent', 'over', 'waiting', 'exhausted'] as const;
 const refusals = ['mismatch', 'full_tenant', 'full', 'late'] as const;
 
 export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): JobTable {
@@ -129,8 +138,10 @@ export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): 
 
     start: (id, holder, triesMax) =>
       ask(async (client) => {
-        const reply = await client.startJob(root, id, holder, triesMax);
-        return verdictOf(reply, ['started', 'absent', 'over', 'waiting', 'exhausted'] as const);
+        const reply = await client.startJobBuffer(root, id, holder, triesMax, SMALL_BYTES);
+        const [code, attempt, status, about, chunk = null] = reply;
+        const verdict = verdictOf([code, attempt, String(status)], starts);
+        return about ? { ...verdict, request: unpackSmall(String(about), chunk) } : verdict;
       }, 'jobs'),
 
     putBack: (id, attempt) =>
@@ -145,9 +156,11 @@ export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): 
         const error = end.status === 'failed' ? [end.code, end.message.slice(0, ERROR_CHARACTERS_MAX)] : [];
         const [code = '', message = ''] = error;
         const kept = usage !== undefined && usage.length <= USAGE_CHARACTERS_MAX ? usage : '';
-        const reply = await client.finishJob(
-          ...([root, id, attempt, end.status, realCost, kept, code, message] as const),
-        );
+        const answer = end.status === 'completed' ? end.answer : undefined;
+        const told = [root, id, attempt, end.status, realCost, kept, code, message] as const;
+        const reply = await (answer
+          ? client.completeJob(...told, answer.lifetimeMs, answer.packed.chunk, answer.packed.about)
+          : client.finishJob(...told));
         return verdictOf(reply, ['finished', 'absent', 'over', 'superseded'] as const);
       }, 'jobs'),
 

@@ -109,7 +109,12 @@ const scripts = [
   { command: 'claimLoads', keys: 1, file: 'claim-loads' },
   ...jobScripts,
   ...webhookScripts,
-] as const satisfies readonly { command: string; keys: number; file: string; shared?: string }[];
+] as const satisfies readonly {
+  command: string;
+  keys: number;
+  file: string;
+  shared?: string | readonly string[];
+}[];
 
 /** @param adapt for tests: changes the text of a script, such as where its clock comes from */
 export function defineScripts(client: Redis | Cluster, adapt: (lua: string) => string = (lua) => lua): void {
@@ -122,11 +127,11 @@ export function defineScripts(client: Redis | Cluster, adapt: (lua: string) => s
 }
 
 /** A line such as `#!lua flags=allow-oom` has to stay the first. */
-function scriptText(file: string, shared: string | undefined): string {
+function scriptText(file: string, shared: string | readonly string[] = []): string {
   const own = luaFile(file);
-  if (shared === undefined) return own;
   const bodyAt = own.startsWith('#!') ? own.indexOf('\n') + 1 : 0;
-  return `${own.slice(0, bodyAt)}${luaFile(shared)}\n${own.slice(bodyAt)}`;
+  const before = [shared].flat().map((name) => `${luaFile(name)}\n`);
+  return `${own.slice(0, bodyAt)}${before.join('')}${own.slice(bodyAt)}`;
 }
 
 function luaFile(name: string): string {

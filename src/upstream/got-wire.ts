@@ -5,7 +5,7 @@
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import got, { type Request } from 'got';
+import got, { type ExtendOptions, type Got, type Request } from 'got';
 import type { Dispatcher } from 'undici';
 import type { Wire } from './attempts.ts';
 
@@ -19,47 +19,47 @@ export interface GotWire {
 }
 
 export function createGotWire(): GotWire {
-  const kept = agents(true);
-  const fresh = agents(false);
+  const agent = agents(true);
+  const kept = got.extend({ ...plain, agent });
+  const fresh = got.extend({ ...plain, agent: agents(false) });
   return {
     wire: ({ origin }, isFresh, connectTimeoutMs) => ({
       dispatch: (options, handler) =>
-        send(origin, options, handler, isFresh ? fresh : kept, connectTimeoutMs),
+        send(isFresh ? fresh : kept, origin, options, handler, connectTimeoutMs),
     }),
     close() {
-      kept.http.destroy();
-      kept.https.destroy();
+      agent.http.destroy();
+      agent.https.destroy();
     },
   };
 }
 
-interface Agents {
-  readonly http: HttpAgent;
-  readonly https: HttpsAgent;
-}
-
-function agents(keepAlive: boolean): Agents {
+function agents(keepAlive: boolean): { http: HttpAgent; https: HttpsAgent } {
   const options = keepAlive ? { keepAlive, timeout: IDLE_MS } : { keepAlive };
   return { http: new HttpAgent(options), https: new HttpsAgent(options) };
 }
 
+const plain: ExtendOptions = {
+  headers: { 'user-agent': undefined },
+  retry: { limit: 0 },
+  throwHttpErrors: false,
+  followRedirect: false,
+  decompress: false,
+  allowGetBody: true,
+};
+
 function send(
+  client: Got,
   origin: string,
   { method, path, headers, body }: Dispatcher.DispatchOptions,
   handler: Dispatcher.DispatchHandler,
-  agent: Agents,
   connectTimeoutMs: number,
 ): boolean {
-  const request = got.stream(origin + path, {
+  const named = namedHeaders(headers as readonly string[]);
+  if (body) named['content-length'] = String((body as Buffer).length);
+  const request = client.stream(origin + path, {
     method: method as 'POST',
-    headers: { 'user-agent': undefined, ...named(headers as readonly string[]) },
-    ...(body && { body: body as Buffer }),
-    agent,
-    retry: { limit: 0 },
-    throwHttpErrors: false,
-    followRedirect: false,
-    decompress: false,
-    allowGetBody: true,
+    headers: named,
     // All other limits are the watchdog's; two clocks would disagree.
     timeout: { connect: connectTimeoutMs },
   });
@@ -73,6 +73,8 @@ function send(
   request.once('error', (error) => {
     if (!controller.aborted) handler.onResponseError?.(controller, error);
   });
+  // Given as an option, got would keep a second copy of it.
+  request.end(body as Buffer | null);
   return true;
 }
 
@@ -100,7 +102,7 @@ function controllerOf(request: Request): Dispatcher.DispatchController {
 }
 
 /** From names and values in turn. */
-function named(flat: readonly string[]): Record<string, string> {
+function namedHeaders(flat: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (let at = 0; at + 1 < flat.length; at += 2) headers[flat[at] as string] = flat[at + 1] as string;
   return headers;

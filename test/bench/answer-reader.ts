@@ -3,8 +3,8 @@ import { requireSuccess } from './client-socket.ts';
 
 const LAST_CHUNK = '0\r\n\r\n';
 
-/** Feed it with every piece; it answers true for the piece that ends an answer. */
-export function createAnswerReader(): (piece: Buffer) => boolean {
+/** Feed it with every piece; it answers true for the piece that ends an answer. @param status all must have */
+export function createAnswerReader(status = 200): (piece: Buffer) => boolean {
   let head: Buffer | undefined;
   let bodyBytesLeft: number | undefined;
   let chunkedTail: string | undefined;
@@ -34,7 +34,7 @@ export function createAnswerReader(): (piece: Buffer) => boolean {
     }
     head = undefined;
     const text = bytes.toString('latin1', 0, headEnd);
-    if (!text.startsWith('HTTP/1.1 200 ')) requireSuccess(bytes.toString('latin1'));
+    if (!text.startsWith(`HTTP/1.1 ${status} `)) requireSuccess(bytes.toString('latin1'), status);
     const size = /\r\ncontent-length: *(\d+)/i.exec(text)?.[1];
     if (size === undefined) return readChunked(bytes.subarray(headEnd + 4));
     return readSized(Number(size) - (bytes.length - headEnd - 4));

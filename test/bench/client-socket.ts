@@ -31,7 +31,7 @@ export function openSocket({ port, onOpen, onBytes, onLost }: ClientSocket): Soc
   return socket;
 }
 
-/** Throws unless the bytes begin an answer with status 200: figures of failing calls mean nothing. */
-export function requireSuccess(head: string): void {
-  if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`not a success: ${head.slice(0, 2_000)}`);
+/** Throws unless the bytes begin an answer with that status: figures of failing calls mean nothing. */
+export function requireSuccess(head: string, status = 200): void {
+  if (!head.startsWith(`HTTP/1.1 ${status} `)) throw new Error(`not a success: ${head.slice(0, 2_000)}`);
 }

@@ -1,4 +1,5 @@
 /** What is compared: each is started on a free port in front of the same upstream and ended by the id it was given. */
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -49,7 +50,7 @@ const folders = new Set<string>();
 const KEY_OF_OTHERS = 'sk-bench-0123456789abcdefghijklmnopqrstuvwxyz';
 const NGINX = '/usr/sbin/nginx';
 const WITHOUT_ADMISSION = new URL('without-admission.ts', import.meta.url).href;
-const GATEWAY_MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+export const SLUICE_MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const GATEWAY_ROLE = new URL('../../src/roles/gateway.ts', import.meta.url).pathname;
 
 const gatewayNames: ReadonlySet<string> = new Set<GatewayName>(['open', 'gateway', 'routed', 'drawn']);
@@ -165,24 +166,7 @@ async function startGateway(
   { upstreamPort, profileFolder }: StartOptions,
 ): Promise<Contestant> {
   const folder = await temporaryFolder();
-  const redisPort = await freePort();
-  const redis = startPinned({
-    core: FEEDING_CORE,
-    command: 'redis-server',
-    arguments: [
-      '--port',
-      String(redisPort),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      folder,
-      '--save',
-      '',
-      '--loglevel',
-      'warning',
-    ],
-  });
-  await portAnswers(redisPort, redis);
+  const { redis, redisPort } = await startRedis(folder);
   const port = await freePort();
   const adminPort = await freePort();
   const adminToken = 'bench-admin-token-0123456789';
@@ -194,7 +178,7 @@ async function startGateway(
   const child = startPinned({
     core: PROXY_CORE,
     command: process.execPath,
-    arguments: [...profiling, ...preloaded, GATEWAY_MAIN, 'gateway'],
+    arguments: [...profiling, ...preloaded, SLUICE_MAIN, 'gateway'],
     folder,
     channel: true,
     environment: {
@@ -224,6 +208,21 @@ async function startGateway(
   };
 }
 
+/** Keeps nothing. */
+export async function startRedis(folder: string): Promise<{ redis: ChildProcess; redisPort: number }> {
+  const redisPort = await freePort();
+  const redis = startPinned({
+    core: FEEDING_CORE,
+    command: 'redis-server',
+    arguments: [
+      ...['--port', String(redisPort), '--bind', '127.0.0.1', '--dir', folder],
+      ...['--save', '', '--loglevel', 'warning'],
+    ],
+  });
+  await portAnswers(redisPort, redis);
+  return { redis, redisPort };
+}
+
 /** Several servers are one process under several names: what they can bear together stays the same. */
 function gatewayConfiguration(name: GatewayName, upstreamPort: number) {
   const prices = { input_per_million_usd: 0.5, output_per_million_usd: 1.5, gpu_hour_usd: 2 };
@@ -245,7 +244,7 @@ const LIMITS = {
   ],
 };
 
-async function createKey(adminPort: number, adminToken: string, limited: boolean): Promise<string> {
+export async function createKey(adminPort: number, adminToken: string, limited: boolean): Promise<string> {
   const post = async (path: string, body: object) => {
     const answer = await fetch(`http://127.0.0.1:${adminPort}/admin/v1${path}`, {
       method: 'POST',
@@ -294,14 +293,14 @@ async function askOnce(contestant: Contestant): Promise<undefined> {
 }
 
 /** nginx's worker may run as another user than the one who made the folder. */
-async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   await chmod(folder, 0o755);
   folders.add(folder);
   return folder;
 }
 
-async function removeFolder(folder: string): Promise<void> {
+export async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   folders.delete(folder);
 }

@@ -3,7 +3,7 @@
  * gateway with everything on. Contestants take turns in short rounds, so that what the machine does meanwhile falls
  * on all of them. Exits with 1 when a bound is missed by more than three times; less is said, not punished.
  *
- *     npm run bench -- [--quick] [--only chat|large|streams|memory|routing] [--profile]
+ *     npm run bench -- [--quick] [--only chat|large|streams|memory|routing|jobs] [--profile]
  */
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,7 @@ import {
   startContestant,
 } from './contestants.ts';
 import type { CostOfChoice } from './cost-of-choice.ts';
+import { measureJobs, QUICK_JOBS, USUAL_JOBS } from './jobs.ts';
 import { type Measurement, measurements, type Timing } from './measurements.ts';
 import { endAllProcesses, endProcess, FEEDING_CORE, PROXY_CORE, startScript } from './processes.ts';
 import { profileSummary } from './profile-summary.ts';
@@ -59,8 +60,9 @@ async function run(): Promise<number> {
     options: { quick: { type: 'boolean' }, only: { type: 'string' }, profile: { type: 'boolean' } },
   });
   const chosen = measurements.filter(({ topic }) => values.only === undefined || topic === values.only);
-  if (chosen.length === 0) {
-    print(`--only takes one of ${[...new Set(measurements.map(({ topic }) => topic))].join(', ')}`);
+  const withJobs = values.only === undefined || values.only === 'jobs';
+  if (chosen.length === 0 && !withJobs) {
+    print(`--only takes one of ${[...new Set(measurements.map(({ topic }) => topic)), 'jobs'].join(', ')}`);
     return 2;
   }
   const profileFolder = values.profile ? mkdtempSync(join(tmpdir(), 'sluice-profile-')) : undefined;
@@ -72,14 +74,25 @@ async function run(): Promise<number> {
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
   print(machineText());
+  let failed = false;
+  if (withJobs) {
+    const sizes = values.quick ? QUICK_JOBS : USUAL_JOBS;
+    failed = await measureJobs({ upstreamPort: bench.upstreamPort, sizes, profileFolder, print });
+  }
+  if (chosen.length > 0) failed = (await runRounds(bench, plan)) || failed;
+  if (profileFolder !== undefined) printProfiles(profileFolder);
+  return failed ? 1 : 0;
+}
+
+/** @returns whether a bound was missed by more than three times */
+async function runRounds(bench: Bench, plan: Plan): Promise<boolean> {
   print(
     `Proxy on core ${PROXY_CORE}; load generator, upstream and Redis on core ${FEEDING_CORE}. Medians; calls: ${roundsText(plan.schedule.short)}, streams: ${roundsText(plan.schedule.long)}.\nAdded latency is less that of the upstream itself, which stands in its own row.\n`,
   );
   const judged = await measureAll(bench, plan);
-  if (chosen.some(({ topic }) => topic === 'routing')) await printCostOfChoice();
+  if (plan.measurements.some(({ topic }) => topic === 'routing')) await printCostOfChoice();
   for (const { text } of judged) print(text);
-  if (profileFolder !== undefined) printProfiles(profileFolder);
-  return judged.some(({ failed }) => failed) ? 1 : 0;
+  return judged.some(({ failed }) => failed);
 }
 
 function namesIn(chosen: readonly Measurement[]): ContestantName[] {
@@ -162,7 +175,7 @@ async function measureOne(
 function printProfiles(folder: string): void {
   for (const file of readdirSync(folder)) {
     const path = join(folder, file);
-    print(`\nTime of the gateway without what it called (${path}):\n${profileSummary(path, 30)}`);
+    print(`\nTime without what was called (${path}):\n${profileSummary(path, 30)}`);
   }
 }
 

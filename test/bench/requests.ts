@@ -23,8 +23,16 @@ export interface Destination {
   readonly key: string;
 }
 
-export function requestBytes(shape: RequestShape, { port, key }: Destination): Buffer {
-  const body = chatBody(sizesBytes[shape], shape === 'stream');
+export function requestBytes(shape: RequestShape, destination: Destination): Buffer {
+  return bytesOf(destination, chatBody(sizesBytes[shape], shape === 'stream'), []);
+}
+
+/** A chat call whose caller wants it to be a job. */
+export function jobRequestBytes(destination: Destination): Buffer {
+  return bytesOf(destination, chatBody(sizesBytes.chat, false), ['Prefer: respond-async']);
+}
+
+function bytesOf({ port, key }: Destination, body: string, more: readonly string[]): Buffer {
   const head = [
     'POST /v1/chat/completions HTTP/1.1',
     `Host: 127.0.0.1:${port}`,
@@ -33,6 +41,7 @@ export function requestBytes(shape: RequestShape, { port, key }: Destination): B
     `Authorization: Bearer ${key}`,
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
+    ...more,
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
 }

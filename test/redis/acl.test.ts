@@ -166,6 +166,8 @@ async function jobsAllowed(connection: RedisConnection): Promise<void> {
   await allowed(jobs.park('llama', 'acme', 0));
   await allowed(jobs.pick('llama', 2));
   await allowed(jobs.start('job_1', 'run', 3));
+  const answer = { packed: { chunk: Buffer.from('x'), about: '{}' }, lifetimeMs: 1_000 };
+  await allowed(jobs.finish('job_1', 1, { ...completed, answer }, asEstimated));
   await allowed(jobs.finish('job_1', 1, completed, asEstimated));
   await allowed(jobs.putBack('job_2', 0));
   await allowed(jobs.place('job_2'));

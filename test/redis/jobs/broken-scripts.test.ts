@@ -67,8 +67,8 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'finish changes what was over',
-    right: 'if job.is_over then\n  if tonumber',
-    wrong: 'if false then\n  if tonumber',
+    right: 'if job.is_over then\n    if tonumber',
+    wrong: 'if false then\n    if tonumber',
   },
   {
     name: 'start gives a lost reply a new number',

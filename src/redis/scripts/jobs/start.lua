@@ -2,17 +2,28 @@
 -- A worker begins a job that it was handed. From here on attempt n may write, and none before it.
 --
 -- KEYS[1] root of the queue's keys
--- ARGV    job, name of this run (the same name gets the same number again: a reply may be lost), most tries
+-- ARGV    job, name of this run (the same name gets the same number again: a reply may be lost), most tries,
+--         largest request that is wanted with the reply, bytes
 --
--- Returns { code, attempt, status }:
+-- Returns { code, attempt, status }, and where it has begun and its request is no larger { …, about, chunk } of that:
 --   0 begun                      3 it waits: it was put back, and will be handed over again
 --   1 no such job                4 it had its tries, and has failed by this
 --   2 it is over
 
+local function begun(job)
+  local payload = root .. ':payload:' .. job.id
+  local about = redis.call('HGET', payload, 'about')
+  local is_json, known = pcall(cjson.decode, about or '')
+  if not is_json or known.chunks ~= 1 or known.bytes > tonumber(ARGV[4]) then
+    return { 0, job.attempt, job.status }
+  end
+  return { 0, job.attempt, job.status, about, redis.call('HGET', payload, '0') }
+end
+
 local job = read_job(ARGV[1])
 if not job then return { 1, 0, '' } end
 if job.is_over then return { 2, job.attempt, job.status } end
-if job.status == 'in_progress' and job.holder == ARGV[2] then return { 0, job.attempt, job.status } end
+if job.status == 'in_progress' and job.holder == ARGV[2] then return begun(job) end
 local line = line_of(job.line)
 if not redis.call('ZSCORE', line.handed, job.id) then return { 3, job.attempt, job.status } end
 
@@ -32,4 +43,4 @@ set_status(
   job, 'in_progress', 'attempt', job.attempt, 'tries', job.tries + 1, 'holder', ARGV[2], 'started_ms', whole(now)
 )
 keep_lines()
-return { 0, job.attempt, job.status }
+return begun(job)
