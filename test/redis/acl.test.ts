@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
 import { noLimits } from '../../src/core/limits.ts';
 import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
@@ -26,11 +27,15 @@ import { sweepTable } from '../../src/redis/sweep-table.ts';
 import { ticketTable } from '../../src/redis/ticket-table.ts';
 import { usageTable } from '../../src/redis/usage-table.ts';
 import { webhookTable } from '../../src/redis/webhook-table.ts';
+import { createSimulator } from '../../src/simulator/server.ts';
+import { startWorkerProcess } from '../cluster/jobs/support/worker-process.ts';
+import { startGateway } from '../support/gateway.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { connected, redisConfig, runTicket } from './ground.ts';
 import { asEstimated, completed, jobOf, bounds as noBounds } from './jobs/ground.ts';
 
 const PASSWORD = 'for-this-test';
+const SECRET = 'a-secret-of-gateway-and-worker-0123456789';
 const NOW = '2026-11-21T00:00:00.000Z';
 const example = new URL('../../deploy/redis.acl.example', import.meta.url);
 
@@ -146,6 +151,42 @@ test('every question of a gateway is allowed', async (t) => {
     [],
     'nothing was denied on the way, not even what ioredis asks by itself',
   );
+});
+
+test('a job goes its whole way, and nothing on it is denied', async (t) => {
+  const url = redis.url.replace('//', `//sluice:${PASSWORD}@`);
+  const raw = new Redis(redis.port);
+  t.after(() => raw.disconnect());
+  await raw.call('ACL', 'LOG', 'RESET');
+  const simulator = createSimulator({ models: ['m'] });
+  const gpu = await simulator.listen('127.0.0.1', 0);
+  t.after(() => simulator.close());
+  const config = { upstreams: [{ name: 'gpu', url: gpu.url }], models: [{ name: 'm', upstreams: ['gpu'] }] };
+  const gateway = await startGateway({ redis: { ...redis, url }, config, env: { SLUICE_SECRET: SECRET } });
+  t.after(() => gateway.stop());
+  const configFile = join(folder, 'sluice.yaml');
+  await writeFile(configFile, JSON.stringify(config));
+  const env = { REDIS_URL: url, SLUICE_SECRET: SECRET, SLUICE_CONFIG: configFile };
+  const worker = await startWorkerProcess('worker', join(folder, 'worker.log'), env);
+  t.after(() => worker.kill());
+  for (const stream of [false, true]) {
+    const answer = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${gateway.key}`,
+        'content-type': 'application/json',
+        prefer: 'wait=30',
+      },
+      body: JSON.stringify({
+        model: 'm',
+        stream,
+        messages: [{ role: 'user', content: 'x '.repeat(50_000) }],
+      }),
+    });
+    await answer.text();
+    assert.equal(answer.status, 200);
+  }
+  assert.deepEqual(await raw.call('ACL', 'LOG'), []);
 });
 
 test('what is not a gateway’s own is denied', async (t) => {
