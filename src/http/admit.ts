@@ -12,7 +12,8 @@ import type { Model } from '../upstream/models.ts';
 import type { Inference, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
 import { checkAllowed } from './model-access.ts';
-import { findModel, type PrepareParts, prepare } from './prepare.ts';
+import { findModel, isSameList, type PrepareParts, prepare } from './prepare.ts';
+import { reservationOf } from './reservation.ts';
 import type { Responder } from './respond.ts';
 
 export interface AdmitParts {
@@ -50,22 +51,6 @@ export function admitInference(parts: AdmitParts & PrepareParts, overLimit: Over
     };
     admitCall(all, request, reply, reservation, reserveAnew, next);
   };
-}
-
-export function reservationOf(
-  estimator: Estimator,
-  { model, body, endpoint, estimate }: Inference & { model: Model },
-): Reservation {
-  const { name, prices } = model;
-  return {
-    model: name,
-    prices,
-    estimate: estimate ?? estimator.estimate(name, body.value, body.bytes.length, endpoint.path),
-  };
-}
-
-export function isSameList(one: readonly string[], other: readonly string[]): boolean {
-  return one === other || (one.length === other.length && one.every((name, index) => name === other[index]));
 }
 
 /** The same for a pass-through route, to which neither limits on tokens nor policies apply. */

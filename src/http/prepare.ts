@@ -90,3 +90,8 @@ function noModel(wanted: string | undefined, models: Models): Refusal {
   const quoted = wanted.slice(0, QUOTED_CHARACTERS_MAX);
   return refusal('model_not_found', `The model '${quoted}' does not exist.`, { param: 'model' });
 }
+
+/** Of policies: nearly always the very same list. */
+export function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one === other || (one.length === other.length && one.every((name, index) => name === other[index]));
+}

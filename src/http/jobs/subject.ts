@@ -13,13 +13,14 @@ import { affinityHash } from '../../upstream/choice/affinity-key.ts';
 import { findRemoteMedia, inlineRemoteMedia } from '../../upstream/media.ts';
 import type { Model, Models } from '../../upstream/models.ts';
 import type { Limits } from '../../upstream/watchdog.ts';
-import { isSameList, reservationOf } from '../admit.ts';
+
 import type { JsonBody } from '../body.ts';
 import type { Inference } from '../exchange.ts';
 import { answerShape, wantsUsageChunk } from '../inference.ts';
 import { checkAllowed } from '../model-access.ts';
-import { findModel, prepare } from '../prepare.ts';
+import { findModel, isSameList, prepare } from '../prepare.ts';
 import { digestOf } from '../request-digest.ts';
+import { reservationOf } from '../reservation.ts';
 
 export interface Subject {
   readonly streamed: boolean;
