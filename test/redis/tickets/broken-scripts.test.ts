@@ -1,15 +1,8 @@
-import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { noticesEach, type PlantedFault } from '../planted-faults.ts';
 import { openGround } from './ground.ts';
 import { randomRun } from './random-run.ts';
 
-interface Fault {
-  readonly name: string;
-  readonly right: string;
-  readonly wrong: string;
-}
-
-const faults: readonly Fault[] = [
+const faults: readonly PlantedFault[] = [
   {
     name: 'admit does not look at slots',
     right: 'if not reason and wants.slot and scope.slots_max and',
@@ -157,22 +150,7 @@ const faults: readonly Fault[] = [
   },
 ];
 
-for (const fault of faults) {
-  test(`the random sequences notice when ${fault.name}`, async (t) => {
-    const difference = await differenceWith(t, fault);
-    assert.ok(difference, 'nobody has noticed');
-    t.diagnostic(difference.split('\n')[0]?.slice(0, 150) ?? '');
-  });
-}
-
-async function differenceWith(t: TestContext, { right, wrong }: Fault): Promise<string | undefined> {
-  let isBroken = false;
-  const adapt = (lua: string) => {
-    if (!lua.includes(right)) return lua;
-    isBroken = true;
-    return lua.replace(right, wrong);
-  };
-  const ground = await openGround(t, { adapt });
-  assert.ok(isBroken, 'the scripts have changed: break them in another way');
-  return (await randomRun(ground, 7, 5_000)).difference;
-}
+noticesEach(
+  faults,
+  async (t, adapt) => (await randomRun(await openGround(t, { adapt }), 7, 5_000)).difference,
+);
