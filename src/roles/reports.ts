@@ -1,7 +1,7 @@
 /** What the admin API and the probes are told of servers and models. */
 import type { ModelReport } from '../admin/app.ts';
 import { reportOf, type UpstreamReport } from '../admin/upstreams.ts';
-import type { ModelReading, UpstreamReading } from '../telemetry/metrics.ts';
+import type { ModelReading, UpstreamReading } from '../telemetry/server-gauges.ts';
 import { remembered } from '../upstream/choice/load-of.ts';
 import type { ServerPool } from '../upstream/health/slow-servers.ts';
 import type { Member } from '../upstream/member.ts';

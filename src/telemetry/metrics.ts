@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Call, Outcome } from '../core/call.ts';
 import type { Usage } from '../core/usage.ts';
+import { type ServerReadings, serverGauges } from './server-gauges.ts';
 import { Tally } from './tally.ts';
 
 // Buckets of OpenTelemetry's GenAI conventions.
@@ -13,7 +14,7 @@ const FIRST_TOKEN_SECONDS = [
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5];
 
 /** What is read when Prometheus asks, instead of being written with every change. */
-export interface Readings {
+export interface Readings extends ServerReadings {
   requestsInFlight(): number;
   streamsOpen(): number;
   redisUp(): boolean;
@@ -23,32 +24,7 @@ export interface Readings {
   replicas(): number;
   installationLost(): boolean;
   callsWaiting(): number;
-  /** By name. */
-  upstreams(): Iterable<UpstreamReading>;
-  /** By public name. */
-  models(): Iterable<ModelReading>;
 }
-
-export interface UpstreamReading {
-  readonly name: string;
-  readonly healthy: boolean;
-  readonly inFlight: number;
-  readonly state: (typeof serverStates)[number];
-  /** Since the beginning, by reason. */
-  readonly ejections: Readonly<Record<string, number>>;
-  /** What the server has said of its load; undefined: nothing, or nothing in the last ten seconds. */
-  readonly reported:
-    | { readonly running: number; readonly waiting: number; readonly ageSeconds: number }
-    | undefined;
-}
-
-export interface ModelReading {
-  readonly name: string;
-  /** This replica's part; undefined: nobody has said what a server bears. */
-  readonly serversWanted: number | undefined;
-}
-
-const serverStates = ['up', 'ejected', 'trial', 'down', 'draining'] as const;
 
 /** A call whose response has closed. */
 export interface EndedCall {
@@ -205,9 +181,7 @@ export class Metrics {
       'Calls that wait because all servers of their model are at their bound.',
       readings.callsWaiting,
     );
-    this.#upstreamGauges(readings);
-    this.#reportGauges(readings);
-    this.#modelGauges(readings);
+    serverGauges(this.registry, readings);
     this.#tallied(
       'sluice_key_lookups_total',
       'Keys checked, by where the answer came from.',
@@ -360,101 +334,6 @@ export class Metrics {
         for (const [words, count] of tally.take()) {
           const values = words.split(' ');
           this.inc(Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ''])), count);
-        }
-      },
-    });
-  }
-
-  #upstreamGauges({ upstreams }: Readings): void {
-    new Gauge({
-      name: 'sluice_upstream_up',
-      help: '1 while the GPU server answers its probes.',
-      labelNames: ['upstream'],
-      registers: [this.registry],
-      collect() {
-        // A reload of the configuration may have taken some away.
-        this.reset();
-        for (const { name, healthy } of upstreams()) this.set({ upstream: name }, Number(healthy));
-      },
-    });
-    new Gauge({
-      name: 'sluice_upstream_in_flight',
-      help: 'Calls of this replica that the GPU server is working on.',
-      labelNames: ['upstream'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, inFlight } of upstreams()) this.set({ upstream: name }, inFlight);
-      },
-    });
-    new Gauge({
-      name: 'sluice_upstream_state',
-      help: '1 for the state that the GPU server is in, 0 for the others.',
-      labelNames: ['upstream', 'state'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, state } of upstreams()) {
-          for (const one of serverStates) this.set({ upstream: name, state: one }, Number(one === state));
-        }
-      },
-    });
-    new Counter({
-      name: 'sluice_upstream_ejections_total',
-      help: 'How often the GPU server got no more calls because it seemed ill.',
-      labelNames: ['upstream', 'reason'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, ejections } of upstreams()) {
-          for (const [reason, count] of Object.entries(ejections))
-            this.inc({ upstream: name, reason }, count);
-        }
-      },
-    });
-  }
-
-  /** Do the servers themselves say something else than what the gateways have sent them? */
-  #reportGauges({ upstreams }: Readings): void {
-    new Gauge({
-      name: 'sluice_upstream_reported_requests',
-      help: 'Calls, of anyone, that the GPU server says it runs or holds back; absent where it has not said so lately.',
-      labelNames: ['upstream', 'state'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, reported } of upstreams()) {
-          if (!reported) continue;
-          this.set({ upstream: name, state: 'running' }, reported.running);
-          this.set({ upstream: name, state: 'waiting' }, reported.waiting);
-        }
-      },
-    });
-    new Gauge({
-      name: 'sluice_upstream_report_age_seconds',
-      help: 'Since the GPU server has said so, to whichever replica.',
-      labelNames: ['upstream'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, reported } of upstreams()) {
-          if (reported) this.set({ upstream: name }, reported.ageSeconds);
-        }
-      },
-    });
-  }
-
-  /** How many servers should run? */
-  #modelGauges({ models }: Readings): void {
-    new Gauge({
-      name: 'sluice_model_servers_wanted',
-      help: "GPU servers that the calls of the model, running and waiting at this replica, would keep busy by the servers' capacity; sum over the replicas.",
-      labelNames: ['model'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, serversWanted } of models()) {
-          if (serversWanted !== undefined) this.set({ model: name }, serversWanted);
         }
       },
     });
