@@ -1,6 +1,7 @@
 /**
  * What `npm start` and `npm test` need before they run: the npm packages, a Node that runs TypeScript, and a
- * Redis server. It has no dependencies and runs on Node 20. With nothing to do it says nothing.
+ * Redis server; with `--tests` also the programs that tests run beside them. It has no dependencies and runs on
+ * Node 20. With nothing to do it says nothing.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -172,6 +173,40 @@ function installRedis({ asRoot, attempts, env }) {
   );
 }
 
+// What only tests use
+
+/** Programs of Debian against which the deployment files are tried, and the packages that bring them. */
+const testPrograms = {
+  nginx: 'nginx-light',
+  haproxy: 'haproxy',
+  prometheus: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
+  openssl: 'openssl',
+  curl: 'curl',
+};
+
+/**
+ * Never fails: a test whose program is missing is skipped and says so. Installed only as root and where no systemd
+ * runs (a container, a CI machine), because elsewhere these packages would start services that nobody asked for.
+ */
+function prepareTestPrograms() {
+  const missing = Object.keys(testPrograms).filter((name) => !find(name, [...systemFolders, '/usr/sbin']));
+  if (missing.length === 0) return;
+  const packages = missing.map((name) => testPrograms[name]);
+  const install = `apt-get -q install -y --no-install-recommends ${packages.join(' ')}`;
+  const mayInstall =
+    process.getuid?.() === 0 && find('apt-get', systemFolders) && !existsSync('/run/systemd/system');
+  if (!mayInstall) {
+    return say(`Tests with ${missing.join(', ')} will be skipped. To run them too: sudo ${install}`);
+  }
+  for (const command of [install, 'apt-get -q update', install]) {
+    say(`Installing what tests use: ${command}`);
+    const { ok } = run('env', ['DEBIAN_FRONTEND=noninteractive', ...command.split(' ')]);
+    if (ok && command === install) return;
+  }
+  say(`Tests with ${missing.join(', ')} will be skipped: they could not be installed.`);
+}
+
 /** What stands before a command that changes the system; undefined: it may not be run. */
 function rightsFor(asRoot) {
   if (!asRoot || process.getuid?.() === 0) return [];
@@ -245,6 +280,7 @@ try {
   preparePackages();
   prepareNode();
   prepareRedis();
+  if (process.argv.includes('--tests')) prepareTestPrograms();
 } catch (error) {
   if (!(error instanceof Problem)) throw error;
   process.stderr.write(`${error.message}\n`);
