@@ -41,8 +41,8 @@ declare module 'ioredis' {
       channel: string,
       invalidation: string,
     ): Result<number, Context>;
-    admit(root: string, ...batch: (string | number)[]): Result<number[], Context>;
-    settle(root: string, ...batch: (string | number)[]): Result<number[], Context>;
+    admit(root: string, batch: string): Result<number[], Context>;
+    settle(root: string, batch: string): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
     suspend(root: string, leaseMs: number, ...tickets: string[]): Result<number, Context>;
     noteTenant(activeTenants: string, tenant: string): Result<number, Context>;

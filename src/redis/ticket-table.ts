@@ -126,16 +126,17 @@ export function ticketTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>
     admit: (tenant, version, leaseMs, requests) =>
       ask(async (client) => {
         const scopes = distinctScopes(requests);
-        const reply = await client.admit(
-          keys.root(tenant),
-          ...admitArguments(version, leaseMs, scopes, requests),
-        );
+        const batch = admissionBatch(version, leaseMs, scopes, requests);
+        const reply = await client.admit(keys.root(tenant), JSON.stringify(batch));
         return reply[0] === -1 ? ('stale' as const) : readAdmitted(reply, scopes, requests.length);
       }, 'admit'),
 
     settle: (tenant, batch, closings) =>
       ask(async (client) => {
-        const reply = await client.settle(keys.root(tenant), ...settleArguments(batch, closings));
+        const reply = await client.settle(
+          keys.root(tenant),
+          JSON.stringify(settlementBatch(batch, closings)),
+        );
         if (reply[0] === -1) return 'repeated' as const;
         return reply.map((state) => FOUND[state] as FoundTicket);
       }, 'settle'),
@@ -173,7 +174,7 @@ interface NumberedScope {
   readonly number: number;
 }
 
-function admitArguments(
+function admissionBatch(
   version: number,
   leaseMs: number,
   scopes: ReadonlyMap<string, NumberedScope>,
@@ -182,7 +183,7 @@ function admitArguments(
   const list: (string | number)[] = [version, leaseMs, scopes.size];
   for (const { scope } of scopes.values()) {
     const { name, requests: calls, tokens, slots, quotas } = scope;
-    list.push(name, calls.perMinute ?? '', calls.burst ?? '', tokens.perMinute ?? '', tokens.burst ?? '');
+    list.push(name, ...paceOf(calls), ...paceOf(tokens));
     list.push(slots ?? '', quotas.length);
     for (const { period, max } of quotas) {
       list.push(period);
@@ -201,9 +202,14 @@ function admitArguments(
     list.push(request.ticket, owners.get(ownerOf(request))?.number ?? 0);
     list.push((parts.slot ? 1 : 0) + (parts.rate ? 2 : 0) + (parts.quota ? 4 : 0));
     list.push(bounded(charge.inputTokens), bounded(charge.outputTokens), bounded(charge.images));
-    list.push(bounded(charge.gpuMs), bounded(charge.costNano), request.resumes ? 1 : '');
+    list.push(bounded(charge.gpuMs), bounded(charge.costNano), request.resumes ? 1 : 0);
   }
   return list;
+}
+
+/** As texts: a bucket keeps the text of its pace, and Lua would write fewer digits of a number. */
+function paceOf({ perMinute, burst }: Bucket): [string, string] {
+  return [String(perMinute ?? ''), String(burst ?? '')];
 }
 
 /** Most calls of a batch have key and model in common, which are sent once. */
@@ -246,17 +252,17 @@ function readAdmitted(
   return { nowMs, verdicts, states };
 }
 
-function settleArguments(
+function settlementBatch(
   batch: { readonly replica: string; readonly number: number; readonly callsKept: number },
   closings: readonly TicketClosing[],
 ): (string | number)[] {
   const { replica, number, callsKept } = batch;
   const list: (string | number)[] = [replica, number, callsKept, MARKER_KEPT_MS];
   const owners = new Map<string, number>();
-  const ownerList: string[] = [];
+  const ownerList: (string | number)[] = [];
   const ownerNumber = ({ keyId, model, settlement, isShared }: TicketClosing): number => {
     const route = settlement?.route ?? '';
-    const shared = isShared ? '1' : '';
+    const shared = isShared ? 1 : 0;
     const name = `${keyId} ${model} ${route} ${shared}`;
     const known = owners.get(name);
     if (known !== undefined) return known;

@@ -69,7 +69,10 @@ test('a script whose reply is lost has run once, and says so when it is asked ag
 
   const { keys } = connection;
   const closing = (number: number) =>
-    connection.ask((client) => client.settle(keys.root('acme'), ...unknownTicket(number)), 'settle');
+    connection.ask(
+      (client) => client.settle(keys.root('acme'), JSON.stringify(unknownTicket(number))),
+      'settle',
+    );
   assert.deepEqual(await closing(1), { ok: true, value: [0] });
   cutter.cutNextReply();
   assert.equal((await closing(2)).ok, false);
@@ -82,7 +85,7 @@ test('a script whose reply is lost has run once, and says so when it is asked ag
 
 /** A batch of one settlement of a call that was admitted elsewhere. */
 function unknownTicket(number: number): (string | number)[] {
-  const owner = ['key_1', 'm', '/v1/chat/completions', ''];
+  const owner = ['key_1', 'm', '/v1/chat/completions', 0];
   const spent = [1, 3, 0, 0, 0, 0, 0];
   return ['r1', number, 0, 600_000, 1, ...owner, 1, `ticket-${number}`, 1, ...spent, 200, 1, 'request'];
 }

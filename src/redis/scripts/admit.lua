@@ -28,7 +28,8 @@
 -- then nothing has been taken.
 --
 -- KEYS[1] root of the tenant's keys
--- ARGV    version, lease ms,
+-- ARGV[1] a JSON array, because an argument each costs more to write and to read:
+--         version, lease ms,
 --         scopes: count, and for each
 --           name, requests/min, burst, tokens/min, burst, slots, quotas: count, and for each
 --             period 1 … 5, requests, tokens, images, gpu ms, nano-dollars           ('' = not limited)
@@ -44,8 +45,9 @@
 --     for each scope: requests left, ms until full, tokens left, ms until full, slots taken, and for each of its
 --                    quotas the five sums used; -1 for a bucket that there is not }
 
-if tonumber(ARGV[1]) ~= tonumber(meta[1] or 0) then return { -1 } end
-local lease_ms = tonumber(ARGV[2])
+local batch = cjson.decode(ARGV[1])
+if batch[1] ~= tonumber(meta[1] or 0) then return { -1 } end
+local lease_ms = batch[2]
 
 -- The bucket as it is now, at the rate of today: a new rate keeps what was in it.
 local function adopt(bucket, rate_text, burst_text)
@@ -78,21 +80,21 @@ end
 
 local at = 3
 local scopes = {}
-for index = 1, tonumber(ARGV[3]) do
-  local one = account(ARGV[at + 1])
-  one.requests = adopt(one.requests, ARGV[at + 2], ARGV[at + 3])
-  one.tokens = adopt(one.tokens, ARGV[at + 4], ARGV[at + 5])
+for index = 1, batch[3] do
+  local one = account(batch[at + 1])
+  one.requests = adopt(one.requests, batch[at + 2], batch[at + 3])
+  one.tokens = adopt(one.tokens, batch[at + 4], batch[at + 5])
   local scope = {
-    account = one, requests = one.requests, tokens = one.tokens, slots_max = tonumber(ARGV[at + 6]), quotas = {},
+    account = one, requests = one.requests, tokens = one.tokens, slots_max = tonumber(batch[at + 6]), quotas = {},
   }
-  local quotas = tonumber(ARGV[at + 7])
+  local quotas = batch[at + 7]
   at = at + 7
   for quota_index = 1, quotas do
-    local period = tonumber(ARGV[at + 1])
+    local period = batch[at + 1]
     local used = current_quota(one, period)
     local bounds = {}
     for dimension = 1, 5 do
-      local max = tonumber(ARGV[at + 1 + dimension])
+      local max = tonumber(batch[at + 1 + dimension])
       if max then bounds[#bounds + 1] = { dimension = dimension, max = max } end
     end
     scope.quotas[quota_index] = { period = period, used = used, bounds = bounds }
@@ -180,9 +182,9 @@ local function take(call)
   local masks = { 0, 0, 0, 0 }
   for _, place in ipairs(call.owner.places) do masks[place.kind] = take_in(place.scope, call, call.amounts) end
   return string.format(
-    '%s %s %.0f %d %d %d %d %s %s %s %s %s',
+    '%s %s %.0f %d %d %d %d %.0f %.0f %.0f %.0f %.0f',
     (call.slot or call.requests) and 'o' or 'r', call.owner.name, now, masks[1], masks[2], masks[3], masks[4],
-    ARGV[call.at + 4], ARGV[call.at + 5], ARGV[call.at + 6], ARGV[call.at + 7], ARGV[call.at + 8]
+    batch[call.at + 4], batch[call.at + 5], batch[call.at + 6], batch[call.at + 7], batch[call.at + 8]
   )
 end
 
@@ -222,33 +224,33 @@ local function take_more(call)
 end
 
 local owners = {}
-local owners_count = tonumber(ARGV[at + 1])
+local owners_count = batch[at + 1]
 at = at + 1
 for index = 1, owners_count do
   local places = {}
   for kind = 1, 4 do
-    local scope = scopes[tonumber(ARGV[at + 2 + kind])]
+    local scope = scopes[batch[at + 2 + kind]]
     if scope then places[#places + 1] = { kind = kind, scope = scope } end
   end
-  owners[index] = { name = ARGV[at + 1] .. ' ' .. ARGV[at + 2], places = places }
+  owners[index] = { name = batch[at + 1] .. ' ' .. batch[at + 2], places = places }
   at = at + 6
 end
 
 local calls, ids = {}, {}
-local calls_count = tonumber(ARGV[at + 1])
+local calls_count = batch[at + 1]
 at = at + 1
 for index = 1, calls_count do
-  local parts = tonumber(ARGV[at + 3])
+  local parts = batch[at + 3]
   calls[index] = {
-    id = ARGV[at + 1], owner = owners[tonumber(ARGV[at + 2])], at = at,
+    id = batch[at + 1], owner = owners[batch[at + 2]], at = at,
     slot = has(parts, 1), requests = has(parts, 2), tokens = has(parts, 2), quota = has(parts, 4),
     amounts = {
-      1, tonumber(ARGV[at + 4]) + tonumber(ARGV[at + 5]),
-      tonumber(ARGV[at + 6]), tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]),
+      1, batch[at + 4] + batch[at + 5],
+      batch[at + 6], batch[at + 7], batch[at + 8],
     },
-    resumes = ARGV[at + 9] == '1',
+    resumes = batch[at + 9] == 1,
   }
-  ids[index] = ARGV[at + 1]
+  ids[index] = batch[at + 1]
   at = at + 9
 end
 

@@ -15,7 +15,8 @@
 -- by each replica, and a number that has been applied does nothing.
 --
 -- KEYS[1] root of the tenant's keys
--- ARGV    replica, number of the batch, how many calls the tenant's stream keeps, how long a marker stays in ms,
+-- ARGV[1] a JSON array:
+--         replica, number of the batch, how many calls the tenant's stream keeps, how long a marker stays in ms,
 --         owners: count, and for each key, model, route, 1 if another may close the same ticket
 --         tickets: count, and for each
 --           ticket, index of its owner, requests, input tokens, output tokens, images, gpu ms, nano-dollars, cached
@@ -24,8 +25,9 @@
 -- Returns { -1 } for a batch that was applied before; else for each ticket the state that it was found in:
 --   0 absent, 1 open, 2 expired, 3 closed
 
-local last = root .. ':settled:' .. ARGV[1]
-if tonumber(ARGV[2]) <= tonumber(redis.call('GET', last) or 0) then return { -1 } end
+local batch = cjson.decode(ARGV[1])
+local last = root .. ':settled:' .. batch[1]
+if batch[2] <= tonumber(redis.call('GET', last) or 0) then return { -1 } end
 
 local LAST_KEPT_MS = 86400000
 local OWNER_WIDTH, WIDTH = 4, 12
@@ -81,35 +83,35 @@ end
 
 local owners = {}
 local at = 5
-for index = 1, tonumber(ARGV[5]) do
-  local key, model = ARGV[at + 1], ARGV[at + 2]
+for index = 1, batch[5] do
+  local key, model = batch[at + 1], batch[at + 2]
   owners[index] = {
-    key = key, model = model, route = ARGV[at + 3], name = key .. ' ' .. model, shared = ARGV[at + 4] == '1',
+    key = key, model = model, route = batch[at + 3], name = key .. ' ' .. model, shared = batch[at + 4] == 1,
   }
   at = at + OWNER_WIDTH
 end
 
 local calls, ids = {}, {}
 at = at + 1
-for index = 1, tonumber(ARGV[at]) do
-  local input, output, images = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
-  local gpu, cost, status = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8]), tonumber(ARGV[at + 10])
+for index = 1, batch[at] do
+  local input, output, images = batch[at + 4], batch[at + 5], batch[at + 6]
+  local gpu, cost, status = batch[at + 7], batch[at + 8], batch[at + 10]
   calls[index] = {
-    id = ARGV[at + 1], owner = owners[tonumber(ARGV[at + 2])], void = status == 0, at = at,
-    amounts = { tonumber(ARGV[at + 3]), input + output, images, gpu, cost },
+    id = batch[at + 1], owner = owners[batch[at + 2]], void = status == 0, at = at,
+    amounts = { batch[at + 3], input + output, images, gpu, cost },
     sums = {
-      c = 1, e = status >= 400 and 1 or 0, i = input, o = output, h = tonumber(ARGV[at + 9]), p = images, g = gpu,
-      n = cost, d = tonumber(ARGV[at + 11]),
+      c = 1, e = status >= 400 and 1 or 0, i = input, o = output, h = batch[at + 9], p = images, g = gpu,
+      n = cost, d = batch[at + 11],
     },
   }
-  ids[index] = ARGV[at + 1]
+  ids[index] = batch[at + 1]
   at = at + WIDTH
 end
 
 local reply, closed, markers, marked, seen = {}, {}, {}, {}, {}
 local function leave_marker(id)
   markers[#markers + 1], markers[#markers + 2] = id, 'c'
-  marked[#marked + 1], marked[#marked + 2] = string.format('%.0f', now + tonumber(ARGV[4])), id
+  marked[#marked + 1], marked[#marked + 2] = string.format('%.0f', now + batch[4]), id
 end
 
 local texts = redis.call('HMGET', TICKETS, unpack(ids))
@@ -135,7 +137,7 @@ for index, call in ipairs(calls) do
   end
 end
 
-redis.call('SET', last, ARGV[2], 'PX', LAST_KEPT_MS)
+redis.call('SET', last, batch[2], 'PX', LAST_KEPT_MS)
 if #closed > 0 then
   redis.call('HDEL', TICKETS, unpack(closed))
   redis.call('ZREM', LEASES, unpack(closed))
@@ -148,13 +150,13 @@ keep_accounts()
 keep_books()
 keep_clock()
 for index, call in ipairs(calls) do
-  if ARGV[3] ~= '0' and not call.void and reply[index] ~= 3 then
+  if batch[3] ~= 0 and not call.void and reply[index] ~= 3 then
     local from, owner = call.at, call.owner
     redis.call(
-      'XADD', root .. ':calls', 'MAXLEN', '~', ARGV[3], '*',
-      'id', ARGV[from + 12], 'key', owner.key, 'route', owner.route, 'model', owner.model, 'status', ARGV[from + 10],
-      'input', ARGV[from + 4], 'output', ARGV[from + 5], 'cached', ARGV[from + 9], 'images', ARGV[from + 6],
-      'gpu_ms', ARGV[from + 7], 'ms', ARGV[from + 11], 'nano_usd', ARGV[from + 8]
+      'XADD', root .. ':calls', 'MAXLEN', '~', batch[3], '*',
+      'id', batch[from + 12], 'key', owner.key, 'route', owner.route, 'model', owner.model, 'status', batch[from + 10],
+      'input', batch[from + 4], 'output', batch[from + 5], 'cached', batch[from + 9], 'images', batch[from + 6],
+      'gpu_ms', batch[from + 7], 'ms', batch[from + 11], 'nano_usd', batch[from + 8]
     )
   end
 end

@@ -45,7 +45,7 @@ const faults: readonly PlantedFault[] = [
   },
   {
     name: 'admit does not compare versions',
-    right: 'if tonumber(ARGV[1]) ~= tonumber(meta[1] or 0) then return { -1 } end',
+    right: 'if batch[1] ~= tonumber(meta[1] or 0) then return { -1 } end',
     wrong: '',
   },
   {
