@@ -1,7 +1,8 @@
 /**
- * Brings settlements to Redis, each exactly once. They travel in batches, one at a time for each tenant: while one
- * is on its way the next gathers, so that a busy tenant's batches grow by themselves. A batch that got no answer is
- * sent again as it was, under the same number, and the script does nothing if it had arrived.
+ * Brings settlements to Redis, each exactly once. The first one of a tenant goes at once; those that follow gather
+ * while it is on its way, and for some milliseconds, because nobody waits for them and a batch costs Redis and this
+ * process little more than a single one. A batch that got no answer is sent again as it was, under the same number,
+ * and the script does nothing if it had arrived.
  *
  * While Redis is away they are kept, up to a bound; what does not fit is dropped, counted and logged.
  */
@@ -10,6 +11,8 @@ import type { FoundTicket, TicketClosing, TicketTable } from '../../redis/ticket
 import type { Logger } from '../../telemetry/log.ts';
 
 const BATCH_MAX = 64;
+/** From one batch of a tenant to the next. A slot is free so much later: `SLOT_PATIENCE_MS` has to be longer. */
+const GATHER_MS = 2;
 const RETRY_MS = 200;
 /** Some hundred bytes each. */
 const BACKLOG_MAX = 100_000;
@@ -94,6 +97,7 @@ export class Settler {
       this.#number += 1;
       await this.#untilConfirmed(lane.tenant, this.#number, closings);
       this.#backlog -= closings.length;
+      if (lane.waiting.length < BATCH_MAX) await pause(GATHER_MS);
     }
     lane.sending = false;
   }
