@@ -175,6 +175,9 @@ function installRedis({ asRoot, attempts, env }) {
 
 // What only tests use
 
+/** Where Debian keeps servers, off the PATH of users. */
+const serverFolders = ['/usr/sbin'];
+
 /** Programs of Debian against which the deployment files are tried, and the packages that bring them. */
 const testPrograms = {
   nginx: 'nginx-light',
@@ -190,7 +193,9 @@ const testPrograms = {
  * runs (a container, a CI machine), because elsewhere these packages would start services that nobody asked for.
  */
 function prepareTestPrograms() {
-  const missing = Object.keys(testPrograms).filter((name) => !find(name, [...systemFolders, '/usr/sbin']));
+  const missing = Object.keys(testPrograms).filter(
+    (name) => !find(name, [...systemFolders, ...serverFolders]),
+  );
   if (missing.length === 0) return;
   const packages = missing.map((name) => testPrograms[name]);
   const install = `apt-get -q install -y --no-install-recommends ${packages.join(' ')}`;

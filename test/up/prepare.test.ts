@@ -58,10 +58,11 @@ class Machine {
     );
   }
 
-  prepare(): { code: number | null; output: string; calls: string[] } {
+  prepare(...options: string[]): { code: number | null; output: string; calls: string[] } {
     const calls = join(this.root, 'calls');
     rmSync(calls, { force: true });
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(this.root, 'deploy/prepare.mjs')], {
+    const command = [join(this.root, 'deploy/prepare.mjs'), ...options];
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, {
       env: { PATH: this.bin },
       encoding: 'utf8',
     });
@@ -155,4 +156,20 @@ test('valkey is as good; a server that is too old, and none at all, are errors w
 
   machine.has('valkey-server', 'echo "Valkey server v=8.1.1 sha=0"');
   assert.equal(machine.prepare().code, 0);
+});
+
+test('programs that only tests use and that cannot be installed are named, and nothing fails', (context) => {
+  const machine = new Machine(context).hasNpm().has('redis-server', redis7).has('apt-get', 'exit 100');
+  machine.prepare();
+  const { code, output } = machine.prepare('--tests');
+  assert.equal(code, 0, output);
+  assert.match(output, /^Tests with .*prometheus.* will be skipped/m);
+});
+
+test('a start asks for no program that only tests use', (context) => {
+  const machine = new Machine(context).hasNpm().has('redis-server', redis7).has('apt-get');
+  assert.deepEqual(
+    machine.prepare().calls.filter((call) => call.startsWith('apt-get')),
+    [],
+  );
 });
