@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { completion } from '../../http/answers.ts';
 import { bearer, chat, type Reply } from '../../http/client.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { startGateway, type TestGateway, until } from '../../support/gateway.ts';
 import { startUpstream, type TestUpstream } from '../../support/upstream.ts';
 import { type Balancer, type BalancerName, startBalancer } from './balancer.ts';
 import type { SecureWish } from './secure-client.ts';
@@ -59,6 +59,17 @@ export class BalancerGround {
 
   get upstream(): TestUpstream {
     return started(this.#upstream);
+  }
+
+  /** The gateway's log line of a call, by the id that its caller has given it; waited for. */
+  async lineOf(requestId: string): Promise<Record<string, unknown>> {
+    let line: Record<string, unknown> | undefined;
+    await until(async () => {
+      const lines = await this.gateway.logLines(0);
+      line = lines.find(({ request_id }) => request_id === requestId);
+      return line !== undefined;
+    }, 'the log line');
+    return started(line);
   }
 
   /** A good request, but for what is given. */
