@@ -78,6 +78,7 @@ export function callLine(log: Log, call: Call, outcome: Outcome, endedAtMs: numb
   const { principal, refusal, usage } = call;
   const line = {
     request_id: call.requestId,
+    trace_id: call.trace?.traceId,
     method: call.method,
     route: call.route,
     status: call.status,

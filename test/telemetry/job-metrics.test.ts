@@ -1,16 +1,16 @@
 /** What a worker says of the queue and of its runs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Registry } from 'prom-client';
 import { type EndedRun, JobMetrics, type JobReadings } from '../../src/telemetry/job-metrics.ts';
+import { metricsOf as processMetricsOf } from './readings.ts';
 
 const line = { line: 'glm', waiting: 3, oldestMs: 90_000, handed: 2, parkedTenants: 1 };
 const reading = { jobs: 5, bytes: 1_000, drainedAtMs: undefined, lines: [line] };
 
 function metricsOf(queue: JobReadings['queue']): { metrics: JobMetrics; text: () => Promise<string> } {
-  const registry = new Registry();
-  const metrics = new JobMetrics(registry, { queue, running: () => 2, concurrency: () => 8 });
-  return { metrics, text: () => registry.metrics() };
+  const base = processMetricsOf();
+  const metrics = new JobMetrics(base, { queue, running: () => 2, concurrency: () => 8 });
+  return { metrics, text: async () => (await base.text()).text };
 }
 
 function run(more: Partial<EndedRun>): EndedRun {
