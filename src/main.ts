@@ -7,7 +7,9 @@ interface Role {
 
 /** Loaded when asked for: no role pays for the libraries of another. */
 const roles: Readonly<Record<string, () => Promise<Role>>> = {
+  backup: () => import('./roles/backup.ts'),
   gateway: () => import('./roles/gateway.ts'),
+  restore: () => import('./roles/restore.ts'),
   simulator: () => import('./roles/simulator.ts'),
   up: () => import('./roles/up.ts'),
   worker: () => import('./roles/worker.ts'),

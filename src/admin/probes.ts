@@ -7,6 +7,8 @@ export interface Readiness {
   readonly detail: {
     readonly gateway: 'starting' | 'ok' | 'draining';
     readonly redis: 'connecting' | 'ok' | 'degraded';
+    /** That of jobs; without it the gateway serves all that is no job. */
+    readonly queue: 'connecting' | 'ok' | 'degraded';
     /** By name. */
     readonly upstreams: Readonly<Record<string, Health>>;
   };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { utcDate } from '../admission/keys/key-fields.ts';
 import { limitsSchema, modelsSchema, quotasSchema } from '../config/allowance.ts';
+import { oversizeDifferences } from '../config/jobs.ts';
 import { jobTerms } from '../config/tenants.ts';
 import { tenantNamePattern, tenantPriorities } from '../core/principal.ts';
 
@@ -37,11 +38,16 @@ const expiresAt = z
   .nullable()
   .describe('ISO 8601, in UTC where it names no zone; null: never.');
 
+const oversizeRule = oversizeDifferences
+  .nullable()
+  .describe('From where on its requests are oversized, where that differs from their model; null: nowhere.');
+
 export const createKeyBody = z.strictObject({
   tenant: tenantName.describe('Made on the way when it is new.'),
   name: keyName,
   ...allowance,
   policy: policy.optional(),
+  oversize_rule: oversizeRule.optional(),
   expires_at: expiresAt.default(null),
 });
 
@@ -50,12 +56,13 @@ export const updateKeyBody = z
     name: keyName,
     ...allowance,
     policy,
+    oversize_rule: oversizeRule,
     expires_at: expiresAt,
     status: z.enum(['active', 'disabled']).describe('To revoke a key for good, DELETE it.'),
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of name, limits, quotas, models, policy, expires_at, status.',
+    error: 'Give at least one of name, limits, quotas, models, policy, oversize_rule, expires_at, status.',
   });
 
 export const rotateKeyBody = z

@@ -3,11 +3,13 @@
  * Redis is away this replica decides alone, within its share.
  */
 import { type Refusal, refusal } from '../core/errors.ts';
+import type { LimitsUsed } from '../core/limits-used.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Standing } from '../core/standing.ts';
-import type { Charge } from '../core/ticket.ts';
+import type { Charge, Settlement } from '../core/ticket.ts';
 import type { TicketRequest, TicketVerdict } from '../redis/ticket-table.ts';
 import type { AdmissionDesk, Decision } from './tickets/desk.ts';
+import { limitsUsed } from './tickets/limits-used.ts';
 import type { OpenTickets } from './tickets/open-tickets.ts';
 import { limitOf, refusalOf } from './tickets/refusals.ts';
 import { ScopeMemory } from './tickets/scopes.ts';
@@ -41,7 +43,17 @@ export interface LocalDecisions {
   began(tenant: string, request: TicketRequest): void;
 }
 
-interface AdmissionParts {
+/** What is told of each call, on the hot path. */
+export interface AdmissionEvents {
+  /** @param limit the one that refused, or empty */
+  readonly onDecision: (tenant: string, outcome: AdmissionOutcome, limit: string) => void;
+  /** Not where nothing limits the call, or Redis has not decided. */
+  readonly onLimitsUsed: (tenant: string, used: LimitsUsed) => void;
+  /** Not where the ticket was closed as if it had never been. */
+  readonly onCharged: (tenant: string, model: string, reserved: Charge, settlement: Settlement) => void;
+}
+
+interface AdmissionParts extends AdmissionEvents {
   readonly desk: AdmissionDesk;
   readonly settler: Settler;
   readonly open: OpenTickets;
@@ -52,8 +64,6 @@ interface AdmissionParts {
   readonly redisState: () => 'ok' | 'degraded';
   /** Whether Redis holds the data of this installation. */
   readonly isDataTrusted: () => boolean;
-  /** Called for each decision, on the hot path. `limit` is the one that refused. */
-  readonly onDecision: (outcome: AdmissionOutcome, limit: string) => void;
 }
 
 const WHOLE = { quota: true, rate: true, slot: true };
@@ -100,21 +110,23 @@ export class Admission {
     if (answer.value === 'stale') {
       // Of data that are gone no limits can be read anew.
       if (!isDataTrusted()) return this.#decideAlone(tenant, request, false);
-      this.#parts.onDecision('stale', '');
+      this.#parts.onDecision(tenant, 'stale', '');
       return { kind: 'stale' };
     }
     return this.#conclude(tenant, request, answer.value);
   }
 
   #conclude(tenant: string, request: TicketRequest, { verdict, states }: Decision): AdmissionResult {
-    const { local, onDecision } = this.#parts;
+    const { local, onDecision, onLimitsUsed } = this.#parts;
     local.remember(tenant, request, states);
     const standing = standingOf(request.scopes, states);
+    const used = limitsUsed(request.scopes, states);
+    if (used) onLimitsUsed(tenant, used);
     if (verdict.code !== 0) {
-      onDecision('refused', limitOf(verdict));
+      onDecision(tenant, 'refused', limitOf(verdict));
       return { kind: 'refused', refusal: refusalAt(verdict, request), standing };
     }
-    onDecision('admitted', '');
+    onDecision(tenant, 'admitted', '');
     local.began(tenant, request);
     return { kind: 'admitted', ticket: this.#open(tenant, request), standing, isLocal: false };
   }
@@ -124,10 +136,10 @@ export class Admission {
     const { local, settler, onDecision } = this.#parts;
     const verdict = await local.admit(tenant, request);
     if (verdict.code === 0) {
-      onDecision('admitted_locally', '');
+      onDecision(tenant, 'admitted_locally', '');
       return { kind: 'admitted', ticket: this.#open(tenant, request), standing: undefined, isLocal: true };
     }
-    onDecision('refused_locally', limitOf(verdict));
+    onDecision(tenant, 'refused_locally', limitOf(verdict));
     if (wasSent) {
       const { ticket, keyId, model } = request;
       settler.close(tenant, { ticket, keyId, model, settlement: undefined });
@@ -136,9 +148,10 @@ export class Admission {
   }
 
   #open(tenant: string, request: TicketRequest): Ticket {
-    const { open, settler, local } = this.#parts;
+    const { open, settler, local, onCharged } = this.#parts;
     const ticket = new Ticket(tenant, request, (closed, closing) => {
       open.remove(closed);
+      if (closing.settlement) onCharged(tenant, request.model, request.charge, closing.settlement);
       local.ended(tenant, request, closing.settlement?.spent);
       settler.close(tenant, closing);
     });

@@ -5,7 +5,7 @@ import { learnedTable } from '../redis/learned-table.ts';
 import { sweepTable } from '../redis/sweep-table.ts';
 import { type FoundTicket, ticketTable } from '../redis/ticket-table.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { Admission, type AdmissionOutcome } from './admission.ts';
+import { Admission, type AdmissionEvents } from './admission.ts';
 import { LocalShare } from './degraded/local-share.ts';
 import { Estimator, type OnEstimateError } from './estimate/estimator.ts';
 import { LearnedMerge } from './estimate/learned-merge.ts';
@@ -21,7 +21,9 @@ import { Settler } from './tickets/settler.ts';
 import { Sweeper } from './tickets/sweeper.ts';
 
 export interface AdmissionObserver {
-  admissionDecided(outcome: AdmissionOutcome, limit: string): void;
+  admissionDecided(...decision: Parameters<AdmissionEvents['onDecision']>): void;
+  limitsUsed(...use: Parameters<AdmissionEvents['onLimitsUsed']>): void;
+  charged(...charge: Parameters<AdmissionEvents['onCharged']>): void;
   ticketsSettled(found: readonly FoundTicket[]): void;
   settlementsDropped(count: number): void;
   ticketsLost(count: number): void;
@@ -102,13 +104,18 @@ export class AssembledAdmission {
       log,
       onLost: (count) => observer.ticketsLost(count),
     });
+    const events: AdmissionEvents = {
+      onDecision: (...decision) => observer.admissionDecided(...decision),
+      onLimitsUsed: (...use) => observer.limitsUsed(...use),
+      onCharged: (...charge) => observer.charged(...charge),
+    };
     const shared = {
+      ...events,
       desk: new AdmissionDesk(tickets, leaseMs),
       settler: this.#settler,
       open: this.#open,
       sweeper: this.#sweeper,
       redisState: redis.state,
-      onDecision: (outcome: AdmissionOutcome, limit: string) => observer.admissionDecided(outcome, limit),
     };
     this.jobTickets = new JobTickets({ table: tickets, ...shared });
     this.admission = new Admission({

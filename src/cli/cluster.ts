@@ -12,6 +12,8 @@ interface Readiness {
   readonly status: string;
   readonly gateway: string;
   readonly redis: string;
+  /** An earlier release does not say it. */
+  readonly queue?: string;
   readonly upstreams: Readonly<Record<string, string>>;
 }
 
@@ -25,14 +27,15 @@ export function clusterCommands(program: Command, session: Session): void {
 
 async function status({ admin, terminal }: Session, { json }: OutputOptions): Promise<void> {
   const readiness = await admin().readiness<Readiness>();
-  const { gateway, redis, upstreams } = readiness;
+  const { gateway, redis, queue = 'ok', upstreams } = readiness;
   if (json) printJson(terminal, readiness);
   else {
     const servers = Object.entries(upstreams).map(([name, health]) => [`upstream ${name}`, health]);
-    printFields(terminal, { gateway, redis, ...Object.fromEntries(servers) });
+    printFields(terminal, { gateway, redis, 'redis of jobs': queue, ...Object.fromEntries(servers) });
   }
   const ill = Object.values(upstreams).filter((health) => health !== 'healthy').length;
   if (gateway !== 'ok') throw new CommandFailure(`the gateway is ${gateway}.`);
   if (redis !== 'ok') throw new CommandFailure(`Redis is ${redis}.`);
+  if (queue !== 'ok') throw new CommandFailure(`the Redis of jobs is ${queue}.`);
   if (ill > 0) throw new CommandFailure(`${ill} of ${Object.keys(upstreams).length} upstreams cannot serve.`);
 }

@@ -10,13 +10,14 @@ import {
   allowanceFrom,
 } from './allowance-options.ts';
 import { allowanceFields, limitsText, modelsText } from './allowance-text.ts';
+import { type OversizeOptions, oversizeFrom, oversizeOption, oversizeText } from './oversize-option.ts';
 import { policyFrom, policyOption } from './policy-option.ts';
 import { duration, type Session } from './session.ts';
 import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
 
 type IssuedKey = KeyRecord & { readonly key: string };
 
-interface CreateOptions extends AllowanceOptions {
+interface CreateOptions extends AllowanceOptions, OversizeOptions {
   tenant: string;
   name: string;
   policy?: string;
@@ -25,7 +26,7 @@ interface CreateOptions extends AllowanceOptions {
   json?: boolean;
 }
 
-interface UpdateOptions extends AllowanceChanges {
+interface UpdateOptions extends AllowanceChanges, OversizeOptions {
   name?: string;
   policy?: string;
   expiresAt?: string;
@@ -52,6 +53,7 @@ export function keyCommands(keys: Command, session: Session): void {
     .requiredOption('--tenant <tenant>', 'whose key it is; a new tenant is made on the way')
     .requiredOption('--name <name>', 'what people call it')
     .addOption(policyOption())
+    .addOption(oversizeOption())
     .option('--expires-at <time>', 'ISO 8601 with a zone, such as 2027-01-31T00:00:00Z')
     .option('--expires-in <duration>', 'such as 12h or 30d', duration)
     .option('--json', 'print the answer of the admin API')
@@ -76,6 +78,7 @@ export function keyCommands(keys: Command, session: Session): void {
     .description('change a key')
     .option('--name <name>', 'what people call it')
     .addOption(policyOption())
+    .addOption(oversizeOption())
     .option('--expires-at <time>', 'ISO 8601 with a zone, or never')
     .option('--json', 'print JSON')
     .action((id: string, options: UpdateOptions, command: Command) => update(session, id, options, command));
@@ -117,6 +120,7 @@ async function create(session: Session, options: CreateOptions, command: Command
     name,
     ...allowanceFrom(options),
     policy: policyFrom(options),
+    oversize_rule: oversizeFrom(options),
     expires_at: expiresIn === undefined ? expiresAt : new Date(Date.now() + expiresIn * 1_000).toISOString(),
   };
   const issued = await session.admin().call<IssuedKey>('POST', '/keys', { json });
@@ -153,6 +157,7 @@ async function update(session: Session, id: string, options: UpdateOptions, comm
     name,
     ...(await allowanceChangesFrom(options, before)),
     policy: policyFrom(options),
+    oversize_rule: oversizeFrom(options),
     expires_at: expiresAt === 'never' ? null : expiresAt,
   };
   if (Object.values(json).every((value) => value === undefined)) {
@@ -189,6 +194,7 @@ function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions
       status: record.status,
       ...allowanceFields(record),
       policy: record.policy ?? 'none',
+      'oversize rule': oversizeText(record.oversize_rule),
       origin: record.origin,
       created: record.created_at,
       expires: record.expires_at ?? 'never',

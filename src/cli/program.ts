@@ -21,8 +21,11 @@ import { webhookCommands } from './webhooks.ts';
 const roles = `
 Roles, each a process of its own:
   gateway             answers clients
+  worker              runs jobs
   simulator           a GPU server without a GPU, for trying things out
   up                  Redis, gateways and, where needed, the simulator on this machine; what npm start runs
+  backup FILE|FOLDER  copies what Sluice keeps in Redis to a file, while everything goes on
+  restore FILE        puts such a copy back into an empty Redis
 
 Operator commands speak to the admin API at SLUICE_ADMIN_URL (default http://127.0.0.1:8081)
 with the token in SLUICE_ADMIN_TOKEN or SLUICE_ADMIN_TOKEN_FILE, or with what npm start left in .sluice/.`;

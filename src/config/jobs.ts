@@ -1,5 +1,6 @@
 /** Requests that run later: which they are, how many may wait, and what a worker does with them. */
 import { z } from 'zod';
+import type { OversizeDifferences, OversizeRule } from '../core/principal.ts';
 import { dispatched } from './dispatched.ts';
 
 const never = z.literal(false);
@@ -33,28 +34,31 @@ const differences = z
     {
       error: ({ code }) =>
         code === 'invalid_type'
-          ? 'must be a mapping or false; write it as {tokens: 100000}, or false for a model that has no oversized requests'
+          ? 'must be a mapping or false; write it as {tokens: 100000}, or false where no request is oversized'
           : undefined,
     },
   )
   .partial();
 
-export type OversizeRule = z.output<typeof oversize>;
-
-/** Of a model: what differs from `jobs.oversize`; false: none of its requests is oversized. */
-export const oversizeOfModel = dispatched<typeof never | typeof differences>((value) =>
+/** Of a model, what differs from `jobs.oversize`, and of a key, from its models'; false: no request is oversized. */
+export const oversizeDifferences = dispatched<typeof never | typeof differences>((value) =>
   value === false ? never : differences,
 );
 
-/** Undefined: no request for the model is oversized. */
+/**
+ * Undefined: no request is oversized.
+ * @param general undefined: whatever `own` does not name is no bound
+ */
 export function oversizeRuleOf(
-  general: OversizeRule,
-  ofModel: z.output<typeof oversizeOfModel> | undefined,
+  general: OversizeRule | undefined,
+  own: OversizeDifferences | undefined,
 ): OversizeRule | undefined {
-  if (ofModel === false) return undefined;
-  const { tokens, bytes, images } = { ...general, ...ofModel };
+  if (own === false) return undefined;
+  const { tokens, bytes, images } = { ...(general ?? NO_BOUNDS), ...own };
   return tokens === false && bytes === false && images === false ? undefined : { tokens, bytes, images };
 }
+
+const NO_BOUNDS: OversizeRule = { tokens: false, bytes: false, images: false };
 
 const waiting = z.strictObject({
   tenant_jobs_max: z

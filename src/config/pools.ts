@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { dispatched } from './dispatched.ts';
 import { baseUrl, credential, name, timeoutDifferences, variable, visible } from './fields.ts';
-import { oversizeOfModel } from './jobs.ts';
+import { oversizeDifferences } from './jobs.ts';
 import { modelPrices } from './prices.ts';
 
 const servedName = z.string().min(1).max(1024);
@@ -187,7 +187,7 @@ export const model = z.strictObject({
     .describe(
       'Answers requests at temperature 0, or with Cache-Control: max-age, from a cache; left out: none.',
     ),
-  oversize: oversizeOfModel
+  oversize: oversizeDifferences
     .optional()
     .describe('Differences from jobs.oversize; false: no request for it becomes a job by its size.'),
   prices: modelPrices.optional(),

@@ -236,6 +236,19 @@ export const configSchema = z.strictObject({
         .describe('How often a replica says that its calls are alive.'),
     })
     .prefault({}),
+  metrics: z
+    .strictObject({
+      tenants_max: z
+        .int()
+        .min(0)
+        .max(1_000)
+        .default(100)
+        .describe(
+          'Tenants that have metrics of their own, those that come first; the others are one: other.',
+        ),
+    })
+    .prefault({})
+    .describe('What /metrics of the admin listeners tells.'),
   waiting: z
     .strictObject({
       calls_max: z

@@ -1,3 +1,5 @@
+import type { AttemptFailure } from './attempt-failure.ts';
+import type { CallTrace } from './call-trace.ts';
 import { type Blame, errorTable, type Refusal } from './errors.ts';
 import type { Principal } from './principal.ts';
 import type { Standing } from './standing.ts';
@@ -14,22 +16,7 @@ export type Outcome =
   /** The answer had begun and could not be finished; `refusal` says why. */
   | 'broken';
 
-/**
- * What became of a GPU server's attempt at a call, where it was no answer. A closed set. `frozen`: its probes were not
- * answered, and the call was moved on; a number: the status with which it failed; the others: what happened on the wire.
- */
-export type AttemptFailure =
-  | 'connect'
-  | 'reset'
-  | 'malformed'
-  | 'first_byte'
-  | 'idle'
-  | 'total'
-  | 'ended_early'
-  | 'too_long'
-  | 'frozen'
-  | number;
-
+const none: readonly string[] = Object.freeze([]);
 /** Names have up to 128 characters, and many clients take no more than 16 KB of headers. */
 const TRIED_SHOWN_MAX = 16;
 
@@ -66,6 +53,8 @@ export class Call {
   readonly clientAddress: string;
   readonly startedAtMs: number;
 
+  /** Undefined: nobody traces it. */
+  trace: CallTrace | undefined = undefined;
   /** Where it stands among the calls that have not ended. */
   slot = -1;
   principal: Principal | undefined = undefined;
@@ -92,6 +81,8 @@ export class Call {
   stored: StoredMark | undefined = undefined;
   /** Set where a job was made of the call: its id. */
   job: string | undefined = undefined;
+  /** The job is there because of this call; else it was there before. */
+  isNewJob = false;
   /** Of the header `Prefer`, what was heeded. */
   preference: string | undefined = undefined;
   usage: Usage | undefined = undefined;
@@ -149,6 +140,12 @@ export class Call {
     if (failed.length >= this.attempts) return;
     failed.push(`${this.upstream} ${what}`);
     this.#failedAttempts = failed;
+    this.trace?.attemptFailed(what);
+  }
+
+  /** In order, the name of the server and what became of the attempt: `gpu-1 connect`. */
+  get failedAttempts(): readonly string[] {
+    return this.#failedAttempts ?? none;
   }
 
   /**

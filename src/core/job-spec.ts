@@ -45,6 +45,9 @@ export interface JobSpec {
   readonly affinity: number | null;
   /** Wall clock. */
   readonly created_at_ms: number;
+  /** Where the request stands in a trace, as W3C writes it; absent: in none. */
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 /** Some hundred bytes are usual; a prompt with thousands of images has an estimate for each. */
@@ -96,7 +99,10 @@ const chargeFields: Readonly<Record<keyof Charge, Check>> = {
   costNano: isCount,
 };
 
-const specFields: Readonly<Record<keyof JobSpec, Check>> = {
+/** Whoever reads what may be absent takes nothing else for it than what he understands. */
+type Needed = Exclude<keyof JobSpec, 'traceparent' | 'tracestate'>;
+
+const specFields: Readonly<Record<Needed, Check>> = {
   kind: (value) => value === 'inference' || value === 'pass_through',
   tenant: isText,
   key_id: isText,

@@ -10,6 +10,21 @@ export const tenantNamePattern = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$/;
 
 export type KeyStatus = 'active' | 'disabled' | 'revoked';
 
+/** From where on a request is too large to be answered at once; false: never by that. */
+export interface OversizeRule {
+  /** Estimated, of the prompt. */
+  readonly tokens: number | false;
+  /** Of the body. */
+  readonly bytes: number | false;
+  /** In the prompt. */
+  readonly images: number | false;
+}
+
+/** What differs from a more general rule; false: no request is oversized. */
+export type OversizeDifferences =
+  | false
+  | { readonly [Bound in keyof OversizeRule]?: number | false | undefined };
+
 export interface KeyRecord extends Allowance {
   /** `key_` + 12 characters. Public: it may stand in logs. */
   readonly id: string;
@@ -18,6 +33,8 @@ export interface KeyRecord extends Allowance {
   readonly status: KeyStatus;
   /** Name of the policy of its calls, beside that of its tenant; null: none. */
   readonly policy: string | null;
+  /** For its requests, what differs from the rule of their model; null: nothing. */
+  readonly oversize_rule: OversizeDifferences | null;
   /** How the secret came about: made here, brought along, or named by `SLUICE_KEYS`. */
   readonly origin: 'generated' | 'imported' | 'environment';
   /** ISO 8601, UTC. */
@@ -110,6 +127,8 @@ export interface Principal {
   readonly priority: number;
   /** Of the tenant. */
   readonly jobs: JobTerms;
+  /** Of the key; null: as the model has it. */
+  readonly oversizeRule: OversizeDifferences | null;
   /** When the holder's page of usage begins: creation of the key, ISO 8601. */
   readonly createdAt: string;
 }

@@ -5,6 +5,7 @@ import { presentedKey } from '../admission/presented-key.ts';
 import { chargeOf, type Reservation, settlementAsReserved, settlementOf } from '../admission/settlement.ts';
 import type { Ticket } from '../admission/tickets/ticket.ts';
 import type { Verdict } from '../admission/verdict.ts';
+import type { CallTrace } from '../core/call-trace.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Prices } from '../core/money.ts';
 import type { Principal } from '../core/principal.ts';
@@ -72,7 +73,9 @@ function admitCall(
   next: () => void,
 ): void {
   const refuse = (refused: Refusal) => parts.responder.refuse(request, reply, refused);
-  askForTicket(parts, request, reservation, reserveAnew).then(
+  const asked = askForTicket(parts, request, reservation, reserveAnew);
+  if (request.call.trace !== undefined) timeAdmission(request.call.trace, asked);
+  asked.then(
     (result) => {
       if (!('ticket' in result)) {
         if (!parts.overLimit(request, reply, result)) refuse(result);
@@ -85,6 +88,14 @@ function admitCall(
     },
     (error) => refuse(refusalOfError(error)),
   );
+}
+
+function timeAdmission(trace: CallTrace, asked: Promise<unknown>): void {
+  trace.admissionBeganAtMs = performance.now();
+  const answered = () => {
+    trace.admissionEndedAtMs = performance.now();
+  };
+  asked.then(answered, answered);
 }
 
 async function askForTicket(

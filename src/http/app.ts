@@ -5,17 +5,17 @@ import fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
-import type { Verdict } from '../admission/authenticate.ts';
-import { presentedKey } from '../admission/presented-key.ts';
 import type { UsageReader } from '../admission/usage/usage-reader.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Config } from '../config/schema.ts';
+import type { Tracer } from '../core/call-trace.ts';
 import { refusal } from '../core/errors.ts';
 import type { Models } from '../upstream/models.ts';
 import type { Router } from '../upstream/router.ts';
 import type { SharedCalls } from '../upstream/shared/shared-calls.ts';
 import { TokenCounter } from '../upstream/tokenize.ts';
 import { type AdmitParts, admitInference } from './admit.ts';
+import { type AuthenticateParts, authenticateStep } from './authenticate.ts';
 import { jsonBodyParser } from './body.ts';
 import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
@@ -53,10 +53,9 @@ export interface PublicAppParts {
   readonly cacheAsked: EqualParts['cacheAsked'];
   readonly once: IdempotencyParts['once'];
   readonly jobs: JobRoutesParts['jobs'] & TakeParts['jobs'];
-  readonly authenticator: AdmitParts['authenticator'] & {
-    authenticate(presented: string | undefined, address: string, nowMs: number): Verdict | Promise<Verdict>;
-  };
+  readonly authenticator: AdmitParts['authenticator'] & AuthenticateParts['authenticator'];
   readonly admission: AdmitParts['admission'];
+  readonly tracer?: Tracer | undefined;
   readonly estimator: AdmitParts['estimator'];
   readonly pricesOf: AdmitParts['pricesOf'];
   readonly settlementFailed: AdmitParts['settlementFailed'];
@@ -96,7 +95,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
     frameworkErrors: (error, request, reply) =>
       open(request, reply, () => responder.refuse(request, reply, refusalOfError(error))),
   });
-  const authenticate = authenticateStep(parts, responder);
+  const authenticate = authenticateStep({ ...parts, responder });
   const tokenCounter = new TokenCounter(() => performance.now());
   const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
 
@@ -211,21 +210,6 @@ function registerCors(app: FastifyInstance, { origins, max_age_seconds }: Config
     reply.header('x-request-id', request.call.requestId);
     next();
   });
-}
-
-/** 401, 503: who is calling? */
-function authenticateStep({ authenticator }: PublicAppParts, responder: Responder): Step {
-  return (request, reply, next) => {
-    const conclude = (verdict: Verdict) => {
-      if (!verdict.ok) return responder.refuse(request, reply, verdict.refusal);
-      request.call.principal = verdict.principal;
-      next();
-    };
-    const { clientAddress } = request.call;
-    const verdict = authenticator.authenticate(presentedKey(request.headers), clientAddress, Date.now());
-    if (!(verdict instanceof Promise)) return conclude(verdict);
-    verdict.then(conclude, (error) => responder.refuse(request, reply, refusalOfError(error)));
-  };
 }
 
 function endedBy({ observe, untrustedForward }: PublicAppParts) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Call } from '../core/call.ts';
+import { type Tracer, traceOf } from '../core/call-trace.ts';
 import { type Refusal, refusal } from '../core/errors.ts';
 import type { Exchanges, Step } from './exchange.ts';
 import type { Responder } from './respond.ts';
@@ -10,12 +11,14 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 interface ContextOptions {
   readonly exchanges: Exchanges;
   readonly responder: Responder;
+  /** Undefined: what a caller says of his trace is passed on, and no more. */
+  readonly tracer?: Tracer | undefined;
   /** The response has closed, finished or not. */
   readonly ended: (request: FastifyRequest, reply: FastifyReply, endedAtMs: number) => void;
 }
 
 /** First step: gives the request its id and its record, and sees to it that the end is noticed in every case. */
-export function openCall({ exchanges, responder, ended }: ContextOptions): Step {
+export function openCall({ exchanges, responder, tracer, ended }: ContextOptions): Step {
   return (request, reply, next) => {
     const { raw } = request;
     const incoming = raw.headers['x-request-id'];
@@ -26,6 +29,9 @@ export function openCall({ exchanges, responder, ended }: ContextOptions): Step 
       clientAddress: request.ip,
       startedAtMs: performance.now(),
     });
+    const { traceparent, tracestate } = raw.headers;
+    if (tracer !== undefined || traceparent !== undefined)
+      call.trace = traceOf(tracer, traceparent, tracestate);
     request.call = call;
     exchanges.open({ call, request, reply, response: reply.raw });
     // Fastify's onResponse does not fire when a client leaves in the middle of a stream; this does.

@@ -131,5 +131,6 @@ function recordOf(call: Call): Call {
   record.principal = call.principal;
   record.model = call.model;
   record.version = call.version;
+  record.trace = call.trace;
   return record;
 }

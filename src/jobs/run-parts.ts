@@ -4,6 +4,7 @@ import type { JobTickets } from '../admission/jobs/job-tickets.ts';
 import type { Principals } from '../admission/jobs/principals.ts';
 import type { Config } from '../config/schema.ts';
 import type { Call } from '../core/call.ts';
+import type { Tracer } from '../core/call-trace.ts';
 import type { JobSpec } from '../core/job-spec.ts';
 import type { JobTable } from '../redis/job-table.ts';
 import type { PayloadTable } from '../redis/payload-table.ts';
@@ -28,6 +29,8 @@ export interface RunnerParts {
   /** There may be work in a line that there was not before. */
   readonly wake: (line: string) => void;
   readonly wakeIn: (ms: number, line: string) => void;
+  /** Undefined: what the gateway, or its caller, said of the trace is passed on, and no more. */
+  readonly tracer?: Tracer | undefined;
   readonly onRun: (report: RunReport) => void;
 }
 

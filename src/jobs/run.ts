@@ -12,6 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Call } from '../core/call.ts';
+import { traceOf } from '../core/call-trace.ts';
 import { errorTable, type Refusal, refusal } from '../core/errors.ts';
 import type { JobSpec } from '../core/job-spec.ts';
 import type { Principal } from '../core/principal.ts';
@@ -95,6 +96,7 @@ export class JobRunner {
     const { spec, body, destination, principal, ticket } = prepared;
     const { payloads, config } = this.#parts;
     const call = callOf(spec, principal, body.length, begunAtMs);
+    call.trace = traceOf(this.#parts.tracer, spec.traceparent, spec.tracestate);
     const end = await callServer(this.#parts, {
       ...{ spec, body, call, principal, destination, signal: running.signal },
       totalMsMax: config.run_seconds_max * 1_000,

@@ -3,6 +3,7 @@ import type { Estimator } from '../admission/estimate/estimator.ts';
 import type { JobTickets } from '../admission/jobs/job-tickets.ts';
 import type { Principals } from '../admission/jobs/principals.ts';
 import type { Config, TimeoutsConfig } from '../config/schema.ts';
+import type { Tracer } from '../core/call-trace.ts';
 import { jobTable } from '../redis/job-table.ts';
 import { payloadTable } from '../redis/payload-table.ts';
 import type { QueueConnection } from '../redis/queue-connection.ts';
@@ -33,6 +34,7 @@ interface JobWorkerParts {
   readonly principals: Principals;
   readonly estimator: Estimator;
   readonly log: Logger;
+  readonly tracer?: Tracer | undefined;
   readonly onRun: (report: RunReport) => void;
   /** It gets no jobs although some wait: only a new process may help. */
   readonly onSilent: () => void;

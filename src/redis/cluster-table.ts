@@ -87,7 +87,8 @@ function readReport(report: unknown): ReplicaReport {
   };
 }
 
-function readInstallation(text: string): InstallationRecord | undefined {
+/** Undefined: nothing that this release can read. */
+export function readInstallation(text: string): InstallationRecord | undefined {
   try {
     const { id, doubted_by, accepted_from } = Object(JSON.parse(text));
     if (typeof id !== 'string' || id === '') return undefined;

@@ -41,6 +41,8 @@ type HealthOfConnection = Pick<RedisHealth, 'state' | 'onState' | 'onReturn' | '
 
 export interface RedisConnection extends HealthOfConnection {
   readonly keys: RedisKeys;
+  /** Questions that have no answer yet, and are not given up. */
+  pending(): number;
   /**
    * Runs commands, none of them sent twice. One that timed out may still run later. The place where a breaker
    * stands: while the state is `degraded` it fails without touching the connection. All commands of a question
@@ -94,9 +96,11 @@ export function connectRedis(
     for (const subscription of subscriptions) subscription.renew();
   });
   client.connect().catch(() => undefined); // it goes on trying; `health` reports
+  let pending = 0;
 
   return {
     keys: redisKeys(config.prefix),
+    pending: () => pending,
     state: health.state,
     onState: health.onState,
     onReturn: health.onReturn,
@@ -105,6 +109,7 @@ export function connectRedis(
     async ask(commands, kind = 'records') {
       if (health.state() === 'degraded') return { ok: false, failure: health.failure() };
       const begunMs = performance.now();
+      pending += 1;
       try {
         const work = commands(client);
         const value = await (kind === 'usage' ? work : within(timeoutMs, work));
@@ -116,12 +121,17 @@ export function connectRedis(
         onCommand?.(kind, (performance.now() - begunMs) / 1_000, 'unavailable');
         health.suspect();
         return { ok: false, failure };
+      } finally {
+        pending -= 1;
       }
     },
     async durable(commands, key) {
       if (health.state() === 'degraded') return { ok: false, failure: health.failure() };
       const begunMs = performance.now();
-      const answer = await durable.write(commands, key);
+      pending += 1;
+      const answer = await durable.write(commands, key).finally(() => {
+        pending -= 1;
+      });
       onCommand?.('records', (performance.now() - begunMs) / 1_000, answer.ok ? 'ok' : 'unavailable');
       if (!answer.ok) health.suspect();
       return answer;

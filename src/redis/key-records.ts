@@ -84,7 +84,7 @@ export function recordText(record: StoredKey | TenantRecord): string {
 export function parseKey(text: string | null | undefined): StoredKey | undefined {
   if (text == null) return undefined;
   const stored = withAllowance<StoredKey>(JSON.parse(text));
-  return { ...stored, policy: stored.policy ?? null };
+  return { ...stored, policy: stored.policy ?? null, oversize_rule: stored.oversize_rule ?? null };
 }
 
 export function parseTenant(text: string | null | undefined): TenantRecord | undefined {

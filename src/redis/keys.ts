@@ -5,6 +5,8 @@
  */
 
 export interface RedisKeys {
+  /** What all of them begin with. */
+  everything(): string;
   /** string, JSON `SecretPointer`. Expires some time after the secret that was rotated away. */
   secret(digest: string): string;
   /** string, name of the tenant that owns the key id. */
@@ -131,6 +133,7 @@ export interface RedisKeys {
 export function redisKeys(prefix: string): RedisKeys {
   const root = `${prefix}:1`;
   return {
+    everything: () => `${root}:`,
     secret: (digest) => `${root}:secret:${digest}`,
     owner: (keyId) => `${root}:owner:${keyId}`,
     allKeys: () => `${root}:keys`,

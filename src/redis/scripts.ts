@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Cluster, Redis, Result } from 'ioredis';
+import { backupScripts } from './backup/commands.ts';
 import { jobScripts } from './job-commands.ts';
 import { webhookScripts } from './webhook-commands.ts';
 
@@ -109,6 +110,7 @@ const scripts = [
   { command: 'claimLoads', keys: 1, file: 'claim-loads' },
   ...jobScripts,
   ...webhookScripts,
+  ...backupScripts,
 ] as const satisfies readonly {
   command: string;
   keys: number;

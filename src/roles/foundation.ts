@@ -8,8 +8,9 @@ import { createKeyStore, type KeyStore } from '../admission/keys/key-store.ts';
 import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { connectRedis, type RedisConnection } from '../redis/connection.ts';
+import type { QueueConnection } from '../redis/queue-connection.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Metrics } from '../telemetry/metrics.ts';
+import { Metrics, type Readings } from '../telemetry/metrics.ts';
 import { Drains } from '../upstream/health/drains.ts';
 import { Models } from '../upstream/models.ts';
 import { Prober } from '../upstream/probe.ts';
@@ -17,21 +18,23 @@ import { LoadReports } from '../upstream/reports/load-reports.ts';
 import { Router } from '../upstream/router.ts';
 import type { Health } from '../upstream/upstream.ts';
 import { ConfigReloader } from './reload.ts';
-import { modelReadings, serverPools, upstreamReadings } from './reports.ts';
+import { modelReadings, redisReading, serverPools, upstreamReadings } from './reports.ts';
 
 interface FoundationParts {
   readonly config: Config;
   readonly log: Log;
   /** Reads the configuration anew. */
   readonly load: () => LoadResult;
-  /** Whether it lets calls in while Redis is away. */
-  readonly hasShare: boolean;
+  /** Gateways alone let calls in while Redis is away. */
+  readonly role: 'gateway' | 'worker';
   /** Of the calls of this process. */
   readonly activity: {
     requestsInFlight(): number;
     streamsOpen(): number;
     draining(): boolean;
   };
+  /** The way to the Redis of jobs, which is opened later. */
+  readonly queue: () => QueueConnection;
 }
 
 export class Foundation {
@@ -46,7 +49,7 @@ export class Foundation {
   readonly #prober: Prober;
   readonly #loadReports: LoadReports;
 
-  constructor({ config, log: { logger }, load, hasShare, activity }: FoundationParts) {
+  constructor({ config, log: { logger }, load, role, activity, queue }: FoundationParts) {
     this.models = new Models(config);
     this.router = new Router({
       now: () => performance.now(),
@@ -70,6 +73,7 @@ export class Foundation {
         this.drains.applyTo(upstream);
         return this.#prober.probe(upstream);
       },
+      wallMs: Date.now,
       log: logger,
     });
     this.redis = connectRedis(config.redis, logger, {
@@ -81,9 +85,13 @@ export class Foundation {
       policyNames: () => this.reloader.live.policies.map(({ name }) => name),
       now: Date.now,
     });
-    this.metrics = new Metrics({
+    const readings: Readings = {
       ...activity,
-      redisUp: () => this.redis.state() === 'ok',
+      redis: {
+        limits: () => redisReading(this.redis),
+        queue: () => redisReading(queue().commands),
+        payloads: () => redisReading(queue().payloads),
+      },
       ticketsOpen: () => this.limits.openTickets,
       settlementsWaiting: () => this.limits.backlog,
       replicas: () => this.limits.replicas.alive(),
@@ -91,11 +99,15 @@ export class Foundation {
       callsWaiting: () => this.router.waiting,
       upstreams: () => upstreamReadings(this.models),
       models: () => modelReadings(this.models, this.router),
+      config: () => this.reloader,
+    };
+    this.metrics = new Metrics(readings, {
+      ...{ role, version: packageJson.version, tenantsMax: config.metrics.tenants_max },
     });
     this.limits = new AssembledAdmission({
       config,
       version: packageJson.version,
-      hasShare,
+      hasShare: role === 'gateway',
       redis: this.redis,
       keys: this.keys,
       models: () => this.models.list().map(({ name }) => name),

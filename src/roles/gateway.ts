@@ -11,27 +11,34 @@ import { routePriceList } from '../config/prices.ts';
 import type { Config } from '../config/schema.ts';
 import { createPublicApp } from '../http/app.ts';
 import { Exchanges } from '../http/exchange.ts';
+import { beginTracing } from '../telemetry/begin-tracing.ts';
 import type { Log } from '../telemetry/log.ts';
 import { CallObserver } from '../telemetry/observer.ts';
+import { type Tracing, traceMetrics } from '../telemetry/tracing.ts';
 import { SharedCalls } from '../upstream/shared/shared-calls.ts';
 import { drain } from './drain.ts';
 import { Foundation } from './foundation.ts';
 import { createGatewayJobs, createJobOperations, type GatewayJobs } from './gateway-jobs.ts';
 import { announceReady, endInOrder } from './lifecycle.ts';
 import { modelReports, upstreamReports } from './reports.ts';
-import { type Begun, beginRole, listenOn, SETTLE_LIMIT_MS } from './serve.ts';
+import { type Begun, beginRole, listenOn, SETTLE_LIMIT_MS, TRACES_LIMIT_MS } from './serve.ts';
 import { createOnceRequests, createResponseCache } from './stored-answers.ts';
 import { createWebhookAdministration } from './webhooks.ts';
 
 export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const begun = beginRole('gateway', { env });
-  const gateway = new Gateway(begun);
+  const { log } = begun;
+  const tracing = await beginTracing({
+    ...{ role: 'gateway', version: packageJson.version, env, log: log.logger },
+  });
+  const gateway = new Gateway(begun, tracing);
   process.on('SIGHUP', () => {
-    begun.log.reopen();
+    log.reopen();
     void gateway.reload();
   });
-  await gateway.start(env.SLUICE_REUSE_PORT === '1');
-  endInOrder({ drain: () => gateway.stop() });
+  const started = gateway.start(env.SLUICE_REUSE_PORT === '1');
+  endInOrder({ drain: () => started.then(() => gateway.stop()) });
+  await started;
 }
 
 class Gateway {
@@ -41,33 +48,37 @@ class Gateway {
   readonly #shared = new SharedCalls();
   readonly #foundation: Foundation;
   readonly #observer: CallObserver;
+  readonly #tracing: Tracing | undefined;
   readonly #authenticator: ReturnType<typeof createAuthenticator>;
   readonly #once: OnceRequests;
   readonly #jobs: GatewayJobs;
   readonly #publicApp: FastifyInstance;
   readonly #adminApp: FastifyInstance;
 
-  constructor({ config, log, load }: Begun) {
+  constructor({ config, log, load }: Begun, tracing: Tracing | undefined) {
     const { logger } = log;
+    this.#tracing = tracing;
     this.#config = config;
     this.#log = log;
     this.#foundation = new Foundation({
       config,
       log,
       load,
-      hasShare: true,
+      role: 'gateway',
       activity: {
         requestsInFlight: () => this.#exchanges.size,
         streamsOpen: () => this.#exchanges.streams,
         draining: () => this.#exchanges.draining,
       },
+      queue: () => this.#jobs.queue,
     });
     const { redis, metrics, limits, reloader, models, router, keys, drains } = this.#foundation;
     this.#once = createOnceRequests(config, redis, metrics);
     this.#jobs = createGatewayJobs(config, logger, limits.jobTickets, {
       onCommand: (kind, seconds, outcome) => metrics.redisAsked(kind, seconds, outcome),
     });
-    this.#observer = new CallObserver(log, metrics);
+    this.#observer = new CallObserver(log, metrics, tracing);
+    if (tracing) traceMetrics(metrics.registry, tracing);
     const data = {
       isTrusted: () => limits.installation.isTrusted(),
       isRevoked: (keyId: string) => limits.revocations.isRevoked(keyId),
@@ -94,6 +105,7 @@ class Gateway {
       jobs: this.#jobs,
       authenticator: this.#authenticator,
       admission: limits.admission,
+      tracer: tracing,
       estimator: limits.estimator,
       pricesOf: routePriceList(config),
       settlementFailed: ({ message, stack }) =>
@@ -164,7 +176,8 @@ class Gateway {
     this.#foundation.stopWatching();
     this.#authenticator.stop();
     await this.#once.stop();
-    await this.#foundation.stop(SETTLE_LIMIT_MS);
+    this.#observer.flush();
+    await Promise.all([this.#foundation.stop(SETTLE_LIMIT_MS), this.#tracing?.stop(TRACES_LIMIT_MS)]);
     this.#observer.flush();
     this.#log.flush();
   }
@@ -172,12 +185,14 @@ class Gateway {
   #readiness(): Readiness {
     const { draining } = this.#exchanges;
     const { redis } = this.#foundation;
+    const { commands: queue } = this.#jobs.queue;
     const reached = redis.wasReached();
     return {
       ready: reached && !draining,
       detail: {
         gateway: draining ? 'draining' : reached ? 'ok' : 'starting',
         redis: reached ? redis.state() : 'connecting',
+        queue: queue.wasReached() ? queue.state() : 'connecting',
         upstreams: this.#foundation.health(),
       },
     };

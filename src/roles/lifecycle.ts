@@ -2,6 +2,8 @@
  * How every role ends. The first SIGTERM or SIGINT, or the loss of the parent that started it (its IPC channel
  * closes, even when the parent was killed with -9), begins the drain; a second signal ends the process at once.
  * The same signal within a second counts once, because terminals and supervisors signal parent and child.
+ *
+ * Called before a role has started: as the first process of a container it would hear no signal until then.
  */
 
 const SAME_SIGNAL_MS = 1_000;

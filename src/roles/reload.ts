@@ -30,6 +30,8 @@ interface ReloadParts {
   readonly models: Pick<Models, 'prepare'>;
   /** Asks a server how it is; never rejects. */
   readonly probe: (upstream: Upstream) => Promise<void>;
+  /** Since 1970. */
+  readonly wallMs: () => number;
   readonly log: Logger;
 }
 
@@ -43,12 +45,17 @@ const PROBE_LIMIT_MS = 2_000;
 export class ConfigReloader {
   readonly #parts: ReloadParts;
   #live: LiveConfig;
+  /** Whether what was read last had no faults. */
+  isLastOk = true;
+  /** When that which holds was read, by the wall clock. */
+  sinceMs: number;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<ReloadReport> | undefined;
 
   constructor(parts: ReloadParts) {
     this.#parts = parts;
     this.#live = parts.started;
+    this.sinceMs = parts.wallMs();
   }
 
   /** What a reload may change must be read from here, at each use. */
@@ -94,9 +101,12 @@ export class ConfigReloader {
     if (fresh.length > 0) await within(PROBE_LIMIT_MS, Promise.all(fresh.map(probe)));
     commit();
     this.#live = next;
+    this.isLastOk = true;
+    this.sinceMs = this.#parts.wallMs();
   }
 
   #refuse(cause: string, found: readonly Fault[]): ReloadReport {
+    this.isLastOk = false;
     const faults = found.map(formatFault);
     this.#parts.log.error({ cause, faults }, 'configuration has faults; nothing was changed');
     return { ok: false, faults };

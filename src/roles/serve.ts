@@ -8,6 +8,8 @@ import { createLog, type Log } from '../telemetry/log.ts';
 
 /** What the last calls have cost goes to Redis before the process leaves. */
 export const SETTLE_LIMIT_MS = 2_000;
+/** And their spans to the collector. */
+export const TRACES_LIMIT_MS = 2_000;
 
 export interface Begun {
   readonly config: Config;

@@ -40,7 +40,7 @@ interface MailroomParts {
 
 export function createMailroom({ config, connection, metrics, log, onSilent }: MailroomParts): Mailroom {
   const table = webhookTable(connection.commands, config.webhooks.receiver_concurrency);
-  const { tried } = webhookMetrics(metrics.registry, async () => {
+  const { tried } = webhookMetrics(metrics.registry, metrics.make, async () => {
     const answer = await table.survey(Date.now());
     return answer.ok ? answer.value : undefined;
   });

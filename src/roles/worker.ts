@@ -13,12 +13,14 @@ import { JobWorker } from '../jobs/worker.ts';
 import { jobTable } from '../redis/job-table.ts';
 import { jobUpkeep } from '../redis/job-upkeep.ts';
 import { connectQueue, type QueueConnection } from '../redis/queue-connection.ts';
+import { beginTracing } from '../telemetry/begin-tracing.ts';
 import { JobMetrics } from '../telemetry/job-metrics.ts';
 import type { Log } from '../telemetry/log.ts';
+import { type Tracing, traceMetrics } from '../telemetry/tracing.ts';
 import { Foundation } from './foundation.ts';
 import { endedRun, lineNames } from './job-figures.ts';
 import { announceReady, endInOrder } from './lifecycle.ts';
-import { type Begun, beginRole, listenOn, SETTLE_LIMIT_MS } from './serve.ts';
+import { type Begun, beginRole, listenOn, SETTLE_LIMIT_MS, TRACES_LIMIT_MS } from './serve.ts';
 import { createMailroom } from './webhooks.ts';
 
 /** Beside a gateway on the same machine. */
@@ -26,13 +28,18 @@ const ADMIN_PORT = 8082;
 
 export async function run(_argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const begun = beginRole('worker', { env, defaults: { admin: { port: ADMIN_PORT } } });
-  const worker = new WorkerProcess(begun);
+  const { log } = begun;
+  const tracing = await beginTracing({
+    ...{ role: 'worker', version: packageJson.version, env, log: log.logger },
+  });
+  const worker = new WorkerProcess(begun, tracing);
   process.on('SIGHUP', () => {
-    begun.log.reopen();
+    log.reopen();
     void worker.reload();
   });
-  await worker.start();
-  endInOrder({ drain: () => worker.stop() });
+  const started = worker.start();
+  endInOrder({ drain: () => started.then(() => worker.stop()) });
+  await started;
 }
 
 class WorkerProcess {
@@ -45,21 +52,24 @@ class WorkerProcess {
   readonly #readings: LineReadings;
   readonly #sweeper: JobSweeper;
   readonly #adminApp: FastifyInstance;
+  readonly #tracing: Tracing | undefined;
   #draining = false;
 
-  constructor({ config, log, load }: Begun) {
+  constructor({ config, log, load }: Begun, tracing: Tracing | undefined) {
     this.#config = config;
+    this.#tracing = tracing;
     this.#log = log;
     this.#foundation = new Foundation({
       config,
       log,
       load,
-      hasShare: false,
+      role: 'worker',
       activity: {
         requestsInFlight: () => this.#worker.running,
         streamsOpen: () => 0,
         draining: () => this.#draining,
       },
+      queue: () => this.#connection,
     });
     const { redis, metrics, limits, reloader, models, router } = this.#foundation;
     this.#connection = connectQueue(config, log.logger, {
@@ -75,11 +85,12 @@ class WorkerProcess {
       ...{ upkeep, table: jobTable(this.#connection.commands), tickets: limits.jobTickets },
       log: log.logger,
     });
-    const jobMetrics = new JobMetrics(metrics.registry, {
+    const jobMetrics = new JobMetrics(metrics, {
       queue: () => this.#readings.current(),
       running: () => this.#worker.running,
       concurrency: () => config.worker.concurrency,
     });
+    if (tracing) traceMetrics(metrics.registry, tracing);
     this.#worker = new JobWorker({
       ...{ config, connection: this.#connection, models, router, log: log.logger },
       timeouts: () => reloader.live.timeouts,
@@ -93,8 +104,13 @@ class WorkerProcess {
         },
       }),
       estimator: limits.estimator,
+      tracer: tracing,
       onRun: (report) => {
-        jobMetrics.ran(endedRun(report, performance.now(), Date.now()));
+        const nowMs = performance.now();
+        jobMetrics.ran(endedRun(report, nowMs, Date.now()));
+        const { call } = report;
+        if (call) metrics.jobCall(call);
+        if (call?.trace) tracing?.run({ ...report, call, endedAtMs: nowMs });
         this.#log.logger.info(lineOf(report), 'run of a job');
         this.#mailroom.wake();
       },
@@ -136,7 +152,7 @@ class WorkerProcess {
     await Promise.all([this.#worker.stop(drainMs), this.#mailroom.stop(drainMs)]);
     this.#log.logger.info({ phase: 'done' }, 'drain');
     this.#foundation.stopWatching();
-    await this.#foundation.stop(SETTLE_LIMIT_MS);
+    await Promise.all([this.#foundation.stop(SETTLE_LIMIT_MS), this.#tracing?.stop(TRACES_LIMIT_MS)]);
     this.#connection.close();
     this.#log.flush();
   }
@@ -172,6 +188,7 @@ function lineOf({ jobId, attempt, outcome, reason, spec, call }: RunReport): obj
     outcome,
     reason: reason || undefined,
     request_id: spec?.request_id,
+    trace_id: call?.trace?.traceId,
     tenant: spec?.tenant,
     key: spec?.key_id,
     model: spec?.model,

@@ -10,7 +10,9 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { AttemptFailure, Call } from '../core/call.ts';
+import type { AttemptFailure } from '../core/attempt-failure.ts';
+import type { Call } from '../core/call.ts';
+import type { AttemptTrace, CallTrace } from '../core/call-trace.ts';
 import type { Answering, AnswerReceiver, AnswerSource } from './answer-source.ts';
 import type { Demand } from './demand.ts';
 import { causeOfError } from './failure.ts';
@@ -176,6 +178,8 @@ class Attempt implements Dispatcher.DispatchHandler {
   readonly #demand: Demand | undefined;
   readonly #listener: AttemptListener;
   readonly #beganAtMs: number;
+  /** Undefined: no span is made of it. */
+  #trace: AttemptTrace | undefined;
   #loadArea = 0;
   #epoch = 0;
   #isOpen = true;
@@ -206,11 +210,26 @@ class Attempt implements Dispatcher.DispatchHandler {
       {
         method: method as Dispatcher.HttpMethod,
         path: upstream.basePath + path,
-        headers: headers as string[],
+        headers: this.#call.trace === undefined ? (headers as string[]) : this.#traced(this.#call.trace),
         body,
       },
       this,
     );
+  }
+
+  /** The server learns where its work belongs. */
+  #traced(trace: CallTrace): string[] {
+    const { upstream, method, headers, shape } = this.target;
+    this.#trace = trace.beginAttempt(
+      {
+        upstream: upstream.name,
+        origin: upstream.origin,
+        method,
+        model: shape.kind === 'openai' ? shape.upstreamModel : undefined,
+      },
+      this.#beganAtMs,
+    );
+    return [...headers, ...trace.headers(this.#trace)];
   }
 
   /** The server is frozen: this call would wait in vain. */
@@ -249,6 +268,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     if (this.#demand) this.#demand.inFlight -= 1;
     const mean = upstream.load.end(this.#loadArea, this.#beganAtMs, nowMs);
     this.#call.upstreamEndedAtMs = nowMs;
+    if (this.#trace !== undefined) this.#trace.endedAtMs = nowMs;
     this.#call.gpuMs = ((nowMs - this.#beganAtMs) * upstream.gpus) / mean;
     upstream.placeFreed();
   }
@@ -265,6 +285,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   ): void {
     if (!this.#isOpen || status < 200) return;
     this.hasAnswered = true;
+    if (this.#trace !== undefined) this.#trace.status = status;
     this.#listener.answered(status, headers);
   }
 

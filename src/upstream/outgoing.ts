@@ -1,7 +1,7 @@
 /** A call of ours as a GPU server gets it. */
 import { type Edit, type Member, splice } from '../core/json-scan.ts';
 
-/** All that a GPU server gets to see of a request besides its body. */
+/** All that a GPU server gets to see of a request besides its body, and its place in a trace (`attempts.ts`). */
 export function upstreamHeaders(authorization: readonly string[], requestId: string): string[] {
   return ['content-type', 'application/json', 'x-request-id', requestId, ...authorization];
 }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Call, CallEnd } from '../core/call.ts';
 import { errorBody, errorTable, type Refusal } from '../core/errors.ts';
 import type { Answering, AnswerReceiver, AnswerSource } from './answer-source.ts';
+import { largeAnswerRead } from './dead-buffers.ts';
 import { type Cause, refusalOfAnswer, refusalOfCause, statusOfEvent } from './failure.ts';
 import type { JsonAnswer } from './json-answer.ts';
 import { type AnswerOutlet, Outlet, SilentOutlet } from './outlet.ts';
@@ -246,6 +247,7 @@ export class Relay implements AnswerReceiver {
   }
 
   #giveWay(): void {
+    largeAnswerRead(this.#turnBytes);
     this.#turnBytes = 0;
     this.#source.pause();
     setImmediate(() => {

@@ -22,6 +22,7 @@ export class RetryBudget {
   /** Lapsed requests that still count, less the debt. It begins with one missing, so that attempts stay under the bound, not at it. */
   #saved = -1;
   #second: number;
+  #denied = 0;
   /** All requests before each of the last seconds; a second's place is its number modulo the length. */
   readonly #before: number[] = new Array<number>(WINDOW_SECONDS).fill(0);
 
@@ -29,6 +30,11 @@ export class RetryBudget {
   constructor(now: () => number) {
     this.#now = now;
     this.#second = Math.floor(now() / 1_000);
+  }
+
+  /** Retries that it has not allowed, since the beginning. */
+  get denied(): number {
+    return this.#denied;
   }
 
   /** A request has come whose first attempt goes to this pool. */
@@ -40,7 +46,10 @@ export class RetryBudget {
   /** True takes one retry from the budget. */
   mayRetry(): boolean {
     this.#advance();
-    if (this.#left < REQUESTS_PER_RETRY) return false;
+    if (this.#left < REQUESTS_PER_RETRY) {
+      this.#denied += 1;
+      return false;
+    }
     this.#use(REQUESTS_PER_RETRY);
     return true;
   }

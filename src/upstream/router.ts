@@ -49,6 +49,16 @@ interface PoolMemory {
   readonly demand: Demand;
 }
 
+/** Of this replica. */
+export interface PoolFigures {
+  /** Calls that have been sent to its servers and have not ended. */
+  readonly inFlight: number;
+  /** Calls that wait for a place. */
+  readonly waiting: number;
+  /** Since the beginning. */
+  readonly retriesDenied: number;
+}
+
 interface RouterParts {
   /** `performance.now`. */
   readonly now: () => number;
@@ -99,6 +109,13 @@ export class Router {
   /** To be counted up with each call that is sent to a server of the pool, and down again when it ends. */
   demandOf(pool: Pool): Demand {
     return this.#memoryOf(pool).demand;
+  }
+
+  figuresOf({ name }: Pool): PoolFigures {
+    const memory = this.#memories.get(name);
+    if (!memory) return { inFlight: 0, waiting: 0, retriesDenied: 0 };
+    const { demand, room, budget } = memory;
+    return { inFlight: demand.inFlight, waiting: room.size, retriesDenied: budget.denied };
   }
 
   /** This replica's part of how many servers the pool has work for; undefined where no server says what it bears. */

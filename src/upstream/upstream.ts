@@ -49,6 +49,12 @@ export interface UpstreamSettings {
 /** uvicorn closes idle connections after 5 s: leave before it does, or a request meets a closed one. */
 const KEEP_ALIVE_TIMEOUT_MS = 4_000;
 
+/**
+ * After so many bytes that nobody takes, no more is read from a connection. The system reads up to 64 KB at a time, so
+ * with undici's own 64 KB a caller who does not read would cost two buffers in place of one.
+ */
+const READ_AHEAD_BYTES = 16_384;
+
 const DISTRUST_MS = 1_000;
 
 /** One GPU server: its connections, and what this replica knows of it. */
@@ -174,7 +180,9 @@ export class Upstream {
 
 /** The client's own connect time-out may come up to a second late; it is left to clean up behind this one. */
 function connectInTime(timeoutMs: number): buildConnector.connector {
-  const open = buildConnector({ timeout: timeoutMs, allowH2: false });
+  // The socket gets it; the client's own types do not name it.
+  const socket = { highWaterMark: READ_AHEAD_BYTES };
+  const open = buildConnector({ timeout: timeoutMs, allowH2: false, ...socket });
   return (options, callback) => {
     let isOver = false;
     const timer = setTimeout(() => {

@@ -74,7 +74,7 @@ export async function startAdmin(
     jobs: withoutQueue(),
     bullQueues: [async () => ({ ok: false, failure: { kind: 'unavailable', cause: 'no queue here' } })],
     log,
-    readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { sim: 'healthy' } } }),
+    readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { sim: 'healthy' } } }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
     upstreams: () => [reportOf(upstream, ['sim-small'], performance.now())],
     drains: { set: async () => undefined },

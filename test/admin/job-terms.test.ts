@@ -70,3 +70,40 @@ test('the command line sets and shows the terms for jobs', async () => {
   assert.equal(refused.exitCode, 2);
   assert.match(refused.stderr, /number from 0\.1 to 100/);
 });
+
+test('a key has no oversize rule of its own until it is given one, and loses it by null', async () => {
+  const { id, oversize_rule } = await ask('POST', '/keys', { tenant: 'ruled', name: 'web' });
+  assert.equal(oversize_rule, null);
+  const change = async (json: object) => (await ask('PATCH', `/keys/${id}`, json)).oversize_rule;
+  const given = { tokens: 64_000, images: false };
+  assert.deepEqual(await change({ oversize_rule: given }), given);
+  assert.deepEqual(await change({ name: 'other' }), given);
+  assert.equal(await change({ oversize_rule: false }), false);
+  assert.equal(await change({ oversize_rule: null }), null);
+  const made = await ask('POST', '/keys', { tenant: 'ruled', name: 'own', oversize_rule: given });
+  assert.deepEqual(made.oversize_rule, given);
+  for (const wrong of [true, 5, 'never', { tokens: 0 }, { token: 5 }, { bytes: 1.5 }]) {
+    const json = { oversize_rule: wrong };
+    const { status } = await admin.call('PATCH', `/admin/v1/keys/${id}`, { json });
+    assert.equal(status, 400, JSON.stringify(wrong));
+  }
+  assert.equal((await ask('GET', `/keys/${id}`)).oversize_rule, null);
+});
+
+test('the command line sets, shows and takes away the oversize rule of a key', async () => {
+  const made = await run(
+    'keys create --tenant cli-rule --name web --oversize-rule tokens=500,images=never --json',
+  );
+  assert.equal(made.exitCode, 0, made.stderr);
+  const { id } = JSON.parse(made.stdout);
+  assert.match((await run(`keys show ${id}`)).stdout, /^oversize rule +tokens=500,images=never$/m);
+  const shown = async (rule: string) => (await run(`keys update ${id} --oversize-rule ${rule}`)).stdout;
+  assert.match(await shown('never'), /^oversize rule +never$/m);
+  assert.match(await shown('bytes=7'), /^oversize rule +bytes=7$/m);
+  assert.match(await shown('none'), /^oversize rule +none$/m);
+  for (const wrong of ['tokens', 'token=5', 'tokens=5,tokens=6', 'tokens=-1', 'tokens=5,']) {
+    const refused = await run(`keys update ${id} --oversize-rule ${wrong}`);
+    assert.equal(refused.exitCode, 2, wrong);
+    assert.match(refused.stderr, /tokens=64000,images=never/);
+  }
+});

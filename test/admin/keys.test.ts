@@ -33,6 +33,7 @@ test('a new key is shown once: in the answer that made it', async () => {
     ...noAllowance,
     models: ['a', 'b/c'],
     policy: null,
+    oversize_rule: null,
     expires_at: '2099-01-31T10:00:00.000Z',
     rotated_at: null,
     revision: 1,

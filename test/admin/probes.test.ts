@@ -14,7 +14,7 @@ after(() => admin.stop());
 test('/ready answers 200 or 503 as the gateway says, and shows what it knows of each part', async () => {
   readiness = {
     ready: true,
-    detail: { gateway: 'ok', redis: 'degraded', upstreams: { gpu: 'unreachable' } },
+    detail: { gateway: 'ok', redis: 'degraded', queue: 'ok', upstreams: { gpu: 'unreachable' } },
   };
   const up = await admin.call('GET', '/ready');
   assert.equal(up.status, 200);
@@ -22,9 +22,10 @@ test('/ready answers 200 or 503 as the gateway says, and shows what it knows of 
     status: 'ready',
     gateway: 'ok',
     redis: 'degraded',
+    queue: 'ok',
     upstreams: { gpu: 'unreachable' },
   });
-  readiness = { ready: false, detail: { gateway: 'draining', redis: 'ok', upstreams: {} } };
+  readiness = { ready: false, detail: { gateway: 'draining', redis: 'ok', queue: 'ok', upstreams: {} } };
   const draining = await admin.call('GET', '/ready');
   assert.equal(draining.status, 503);
   assert.deepEqual([draining.body.status, draining.body.gateway], ['not_ready', 'draining']);

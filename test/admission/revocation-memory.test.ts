@@ -11,6 +11,7 @@ function record(status: KeyStatus, revision: number): KeyRecord {
   return {
     ...noAllowance,
     policy: null,
+    oversize_rule: null,
     id: key.name,
     tenant: 'acme',
     name: 'web',

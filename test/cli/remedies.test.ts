@@ -155,15 +155,28 @@ test('what npm start left in this folder is enough, and its token goes to no oth
 test('status asks the gateway without a token, and ends with 1 when anything is wrong', async () => {
   const env = { SLUICE_ADMIN_URL: admin.url };
   const states: [Readiness, number, RegExp][] = [
-    [{ ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { gpu: 'healthy' } } }, 0, /^$/],
-    [{ ready: true, detail: { gateway: 'ok', redis: 'degraded', upstreams: {} } }, 1, /Redis is degraded/],
     [
-      { ready: false, detail: { gateway: 'draining', redis: 'ok', upstreams: {} } },
+      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { gpu: 'healthy' } } },
+      0,
+      /^$/,
+    ],
+    [
+      { ready: true, detail: { gateway: 'ok', redis: 'degraded', queue: 'ok', upstreams: {} } },
+      1,
+      /Redis is degraded/,
+    ],
+    [
+      { ready: false, detail: { gateway: 'draining', redis: 'ok', queue: 'ok', upstreams: {} } },
       1,
       /the gateway is draining/,
     ],
     [
-      { ready: true, detail: { gateway: 'ok', redis: 'ok', upstreams: { gpu: 'unhealthy' } } },
+      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'degraded', upstreams: {} } },
+      1,
+      /the Redis of jobs is degraded/,
+    ],
+    [
+      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { gpu: 'unhealthy' } } },
       1,
       /1 of 1 upstreams/,
     ],

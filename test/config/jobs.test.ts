@@ -34,6 +34,15 @@ test('a model differs from the general rule in what it names, or has none', () =
   ]);
 });
 
+test('a key differs from the rule of the model in what it names, or has none', () => {
+  const ofModel = { tokens: 32_000, bytes: 5_000_000, images: false } as const;
+  assert.deepEqual(oversizeRuleOf(ofModel, { tokens: 500 }), { ...ofModel, tokens: 500 });
+  assert.equal(oversizeRuleOf(ofModel, false), undefined);
+  const alone = { tokens: false, bytes: false, images: 2 } as const;
+  assert.deepEqual(oversizeRuleOf(undefined, { images: 2 }), alone);
+  assert.equal(oversizeRuleOf(ofModel, { tokens: false, bytes: false }), undefined);
+});
+
 test('where nothing makes a request oversized there is no rule', () => {
   const oversize = 'jobs: {oversize: {tokens: false, bytes: false}}';
   assert.deepEqual(rulesOf(`${upstreams}${oversize}\nmodels:\n${model('')}`), [undefined]);

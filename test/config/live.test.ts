@@ -73,6 +73,7 @@ test('every section that is not taken over is told when it differs', () => {
     defaults: { key: { limits: { max_concurrent: 1 } } },
     admission: { lease_seconds: 20 },
     usage: { calls_kept: 0 },
+    metrics: { tenants_max: 1 },
     waiting: { calls_max: 1 },
     jobs: { attempts_max: 1 },
     worker: { concurrency: 1 },

@@ -39,6 +39,8 @@ export interface WorkerProcess {
   readonly adminUrl: string;
   /** Everything that it has written so far. */
   logText(): Promise<string>;
+  /** As it is from the next SIGHUP on. */
+  configure(config: Omit<ConfigInput, 'secret'>): Promise<void>;
   /** Ends it in order. @returns how long it took */
   stop(): Promise<number>;
 }
@@ -87,6 +89,7 @@ export async function openWorkplace(t: TestContext, options: PlaceOptions = {}) 
     observer: {
       ...{ admissionDecided: nothing, ticketsSettled: nothing, settlementsDropped: nothing },
       ...{ ticketsLost: nothing, slotsRetaken: nothing, estimateErred: nothing },
+      ...{ limitsUsed: nothing, charged: nothing },
     },
   });
   const principals = createPrincipals({
@@ -116,7 +119,7 @@ export async function openWorkplace(t: TestContext, options: PlaceOptions = {}) 
   };
 
   return {
-    ...{ redis, simulator, table, payloads, limits, keys, makeTenant, find, connection },
+    ...{ redis, simulator, config: input, table, payloads, limits, keys, makeTenant, find, connection },
     keyOf: (tenant: string) => keyIds.get(tenant) as string,
 
     /** Reserved, stored and accepted, as the door does it. */
@@ -202,6 +205,7 @@ export async function openWorkplace(t: TestContext, options: PlaceOptions = {}) 
         child,
         adminUrl: ready[0].listening.admin,
         logText: () => readFile(logFile, 'utf8'),
+        configure: (changed) => writeFile(configFile, stringify(changed)),
         async stop() {
           const begunMs = performance.now();
           child.kill('SIGTERM');

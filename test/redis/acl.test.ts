@@ -75,7 +75,7 @@ test('every question of a gateway is allowed', async (t) => {
   } as const;
   const record: StoredKey = {
     ...{ id: 'key_1', tenant: 'acme', name: 'web', status: 'active', origin: 'generated', ...allow },
-    ...{ created_at: NOW, expires_at: null, rotated_at: null, revision: 1, secrets: [] },
+    ...{ oversize_rule: null, created_at: NOW, expires_at: null, rotated_at: null, revision: 1, secrets: [] },
   };
   const pointer = { tenant: 'acme', key: 'key_1' };
   const keys = keyTable(connection);

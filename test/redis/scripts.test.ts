@@ -19,6 +19,7 @@ const stored: StoredKey = {
   origin: 'generated',
   ...noAllowance,
   policy: null,
+  oversize_rule: null,
   created_at: '2024-01-01T00:00:00.000Z',
   expires_at: null,
   rotated_at: null,

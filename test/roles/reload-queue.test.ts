@@ -23,6 +23,7 @@ function playedReloader(probe: () => Promise<void>) {
     },
     models,
     probe,
+    wallMs: Date.now,
     log: createLogger('silent', {}, { write: () => undefined }),
   });
   return { reloader, reads: () => reads, servers: () => [...models.upstreams.keys()] };

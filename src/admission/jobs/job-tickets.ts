@@ -23,9 +23,16 @@ import type { Principal } from '../../core/principal.ts';
 import type { Standing } from '../../core/standing.ts';
 import type { Charge, Settlement, TicketParts } from '../../core/ticket.ts';
 import type { StoreFailure } from '../../redis/failure.ts';
-import type { TicketClosing, TicketRequest, TicketTable, TicketVerdict } from '../../redis/ticket-table.ts';
-import type { AdmissionOutcome } from '../admission.ts';
+import type {
+  Admitted,
+  TicketClosing,
+  TicketRequest,
+  TicketTable,
+  TicketVerdict,
+} from '../../redis/ticket-table.ts';
+import type { AdmissionEvents } from '../admission.ts';
 import type { AdmissionDesk } from '../tickets/desk.ts';
+import { limitsUsed } from '../tickets/limits-used.ts';
 import type { OpenTickets } from '../tickets/open-tickets.ts';
 import { limitOf, refusalOf, waitMsOf } from '../tickets/refusals.ts';
 import { ScopeMemory } from '../tickets/scopes.ts';
@@ -60,14 +67,13 @@ export type Resumed =
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly waitMs: number }
   | Undecided;
 
-interface JobTicketsParts {
+interface JobTicketsParts extends AdmissionEvents {
   readonly table: TicketTable;
   readonly desk: AdmissionDesk;
   readonly settler: Settler;
   readonly open: OpenTickets;
   readonly sweeper: Sweeper;
   readonly redisState: () => 'ok' | 'degraded';
-  readonly onDecision: (outcome: AdmissionOutcome, limit: string) => void;
 }
 
 const AT_THE_DOOR: TicketParts = { quota: true, rate: false, slot: false };
@@ -104,14 +110,18 @@ export class JobTickets {
       return { kind: 'away', failure: answer.failure };
     }
     if (answer.value === 'stale') {
-      onDecision('stale', '');
+      onDecision(tenant, 'stale', '');
       return { kind: 'stale' };
     }
     const { verdicts, states } = answer.value;
     const verdict = verdicts[0] as TicketVerdict;
     const standing = standingOf(request.scopes, states);
-    onDecision(verdict.code === 0 ? 'admitted' : 'refused', verdict.code === 0 ? '' : limitOf(verdict));
-    if (verdict.code === 0) return { kind: 'admitted', standing };
+    this.#tellUse(tenant, request, states);
+    if (verdict.code === 0) {
+      onDecision(tenant, 'admitted', '');
+      return { kind: 'admitted', standing };
+    }
+    onDecision(tenant, 'refused', limitOf(verdict));
     return { kind: 'refused', refusal: refusalAt(verdict, request), standing };
   }
 
@@ -128,7 +138,8 @@ export class JobTickets {
     const answer = await desk.ask(tenant, version, request);
     if (!answer.ok) return { kind: 'away', failure: answer.failure };
     if (answer.value === 'stale') return { kind: 'stale' };
-    const { verdict } = answer.value;
+    const { verdict, states } = answer.value;
+    this.#tellUse(tenant, request, states);
     if (verdict.code === 0) return { kind: 'admitted', ticket: this.#hold(tenant, request) };
     return { kind: 'refused', refusal: refusalAt(verdict, request), waitMs: waitMsOf(verdict) };
   }
@@ -170,13 +181,19 @@ export class JobTickets {
   }
 
   #hold(tenant: string, request: TicketRequest): Ticket {
-    const { open, settler } = this.#parts;
+    const { open, settler, onCharged } = this.#parts;
     const ticket = new Ticket(tenant, request, (closed, closing: TicketClosing) => {
       open.remove(closed);
+      if (closing.settlement) onCharged(tenant, request.model, request.charge, closing.settlement);
       settler.close(tenant, { ...closing, isShared: true });
     });
     open.add(ticket);
     return ticket;
+  }
+
+  #tellUse(tenant: string, { scopes }: TicketRequest, states: Admitted['states']): void {
+    const used = limitsUsed(scopes, states);
+    if (used) this.#parts.onLimitsUsed(tenant, used);
   }
 
   #requestOf(

@@ -30,6 +30,7 @@ function environmentKey(tenant: string, digest: string, defaults: Config['defaul
     status: 'active',
     origin: 'environment',
     ...defaults,
+    oversize_rule: null,
     created_at: BEGINNING,
     expires_at: null,
     rotated_at: null,

@@ -97,6 +97,7 @@ function principalOf(
     policies: policiesOf(stored.policy, terms.policy),
     priority: rankOf(terms.priority),
     jobs: knownJobTerms(terms),
+    oversizeRule: stored.oversize_rule,
     createdAt: stored.created_at,
   };
 }

@@ -1,7 +1,7 @@
 /** What can be done to keys and tenants, and how it may end. */
 import type { Refusal } from '../../core/errors.ts';
 import type { GivenAllowance } from '../../core/limits.ts';
-import type { KeyRecord, TenantRecord } from '../../core/principal.ts';
+import type { KeyRecord, OversizeDifferences, TenantRecord } from '../../core/principal.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import type { ImportedRow, ImportRow } from './key-import.ts';
 import type { GivenTerms } from './tenant-terms.ts';
@@ -18,6 +18,7 @@ export interface NewKey extends GivenAllowance {
   /** ISO 8601. */
   readonly expires_at: string | null;
   readonly policy?: string | null | undefined;
+  readonly oversize_rule?: OversizeDifferences | null | undefined;
 }
 
 /** Absent fields stay as they are. */
@@ -26,6 +27,7 @@ export interface KeyChanges extends GivenAllowance {
   readonly expires_at?: string | null | undefined;
   readonly status?: 'active' | 'disabled' | undefined;
   readonly policy?: string | null | undefined;
+  readonly oversize_rule?: OversizeDifferences | null | undefined;
 }
 
 /** What is left out is filled in from `defaults.tenant`. */

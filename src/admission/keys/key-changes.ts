@@ -41,7 +41,7 @@ export async function reviseKey({ table }: StoreParts, id: string, revise: Revis
 export async function updateKey(parts: StoreParts, id: string, changes: KeyChanges): Promise<Revised> {
   const fault = keyFieldFault(changes);
   if (fault) return refused(fault);
-  const { name, expires_at, status, policy } = changes;
+  const { name, expires_at, status, policy, oversize_rule } = changes;
   const unknown = policyFault(parts, policy);
   if (unknown) return refused(unknown);
   return reviseKey(parts, id, (stored) => {
@@ -53,6 +53,7 @@ export async function updateKey(parts: StoreParts, id: string, changes: KeyChang
       expires_at: expires_at === undefined ? stored.expires_at : expires_at && (utcDate(expires_at) ?? null),
       status: status ?? stored.status,
       policy: policy === undefined ? stored.policy : policy,
+      oversize_rule: oversize_rule === undefined ? stored.oversize_rule : oversize_rule,
     };
   });
 }

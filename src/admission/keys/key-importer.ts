@@ -105,6 +105,7 @@ async function write(
     origin: 'imported',
     ...allowanceOfForeign(wanted, parts.defaults.key),
     policy: wanted.policy ?? parts.defaults.key.policy,
+    oversize_rule: null,
     created_at,
     expires_at: wanted.expires_at,
     rotated_at: null,

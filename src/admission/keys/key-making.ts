@@ -26,6 +26,7 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     origin: 'generated',
     ...allowanceOf(wanted, parts.defaults.key),
     policy: wanted.policy === undefined ? parts.defaults.key.policy : wanted.policy,
+    oversize_rule: wanted.oversize_rule ?? null,
     created_at: new Date(nowMs).toISOString(),
     expires_at: wanted.expires_at === null ? null : (utcDate(wanted.expires_at) ?? null),
     rotated_at: null,

@@ -33,12 +33,12 @@ export function diversion(parts: DivertParts): Diversion {
     if (wish) return wish;
     const inference = request.inference as Inference & { model: Model };
     const { model, endpoint, body } = inference;
-    const rule = rules.of(model.name, parts.live());
+    const { jobs, oversizeRule } = request.call.principal as Principal;
+    const rule = rules.of(model.name, parts.live(), oversizeRule);
     if (!rule) return undefined;
     inference.estimate ??= parts.estimator.estimate(model.name, body.value, body.bytes.length, endpoint.path);
     const why = oversizeOf(rule, inference.estimate, body.bytes.length);
     if (why === undefined) return undefined;
-    const { jobs } = request.call.principal as Principal;
     return wishOfTenant(jobs.oversize, jobs, inference.streamed) ?? oversized(why);
   };
 

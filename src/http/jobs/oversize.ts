@@ -1,7 +1,8 @@
 /** Which requests are too large to be answered at once. */
 import type { Estimate } from '../../admission/estimate/estimator.ts';
-import { type OversizeRule, oversizeRuleOf } from '../../config/jobs.ts';
+import { oversizeRuleOf } from '../../config/jobs.ts';
 import type { LiveConfig } from '../../config/live.ts';
+import type { OversizeDifferences, OversizeRule } from '../../core/principal.ts';
 
 /** The rules of the models, worked out once for each reading of the configuration. */
 export class OversizeRules {
@@ -15,10 +16,14 @@ export class OversizeRules {
     this.#usual = oversizeRuleOf(general, undefined);
   }
 
-  /** Undefined: no request for the model is oversized. */
-  of(model: string, live: LiveConfig): OversizeRule | undefined {
+  /**
+   * Undefined: no request of the key for the model is oversized.
+   * @param ofKey what differs for it
+   */
+  of(model: string, live: LiveConfig, ofKey: OversizeDifferences | null): OversizeRule | undefined {
     if (live !== this.#live) this.#read(live);
-    return this.#byModel.has(model) ? this.#byModel.get(model) : this.#usual;
+    const rule = this.#byModel.has(model) ? this.#byModel.get(model) : this.#usual;
+    return ofKey === null ? rule : oversizeRuleOf(rule, ofKey);
   }
 
   /** Models that say nothing, or are found on their servers, go by the general rule. */

@@ -76,6 +76,8 @@ function plainSubject(
         charge: chargeOf(reservation, estimator),
         affinity: null,
         created_at_ms: Date.now(),
+        traceparent: call.trace?.traceparent,
+        tracestate: call.trace?.state,
       },
     }),
     renew: () => undefined,

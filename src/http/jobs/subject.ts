@@ -126,5 +126,7 @@ function specOf(
     charge: chargeOf(reservation, estimator),
     affinity: affinity ?? null,
     created_at_ms: Date.now(),
+    traceparent: call.trace?.traceparent,
+    tracestate: call.trace?.state,
   };
 }

@@ -94,6 +94,7 @@ function conclude(
   void request.once?.finish(pointerTo(id));
   request.once = null;
   call.job = id;
+  call.isNewJob = isNew;
   call.preference = wish.applied;
   call.answeredFrom = 'job';
   if (wish.way === 'held') hold(parts, request, reply, subject, wish, { id, isNew });

@@ -90,6 +90,8 @@ async function processOf(t: TestContext, ground: Ground): Promise<JobProcess> {
       ticketsLost: () => undefined,
       slotsRetaken: () => undefined,
       estimateErred: () => undefined,
+      limitsUsed: () => undefined,
+      charged: () => undefined,
     },
     log: quiet,
   });

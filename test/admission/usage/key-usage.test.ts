@@ -26,6 +26,7 @@ const principal: Principal = {
   policies: noPolicies,
   priority: 0,
   jobs: usualJobTerms,
+  oversizeRule: null,
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 

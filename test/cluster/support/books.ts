@@ -40,8 +40,9 @@ const noSums: Sums = { calls: 0, errors: 0, lost: 0, input: 0, output: 0 };
 export class RedisBooks {
   readonly client: Redis;
 
-  constructor(url: string) {
-    this.client = new Redis(url, { retryStrategy: null });
+  /** @param outlives whether that Redis is killed, and comes back */
+  constructor(url: string, outlives = false) {
+    this.client = new Redis(url, { retryStrategy: outlives ? () => 50 : null });
     this.client.on('error', () => undefined);
   }
 

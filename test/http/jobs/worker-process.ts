@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { ConfigInput } from '../../../src/config/schema.ts';
+import type { Ready } from '../../../src/roles/lifecycle.ts';
 import type { TestRedis } from '../../support/redis.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 export interface TestWorker {
+  readonly adminUrl: string;
   stop(): Promise<void>;
 }
 
@@ -19,6 +21,7 @@ export interface TestWorker {
 export async function startWorker(
   redis: TestRedis,
   config: Omit<ConfigInput, 'secret'>,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<TestWorker> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-worker-'));
   const configFile = join(folder, 'sluice.yaml');
@@ -29,12 +32,14 @@ export async function startWorker(
       PATH: process.env.PATH,
       ...{ ADMIN_PORT: '0', SLUICE_SECRET: 'a-secret-for-tests-only-0123456789abcdef' },
       ...{ SLUICE_CONFIG: configFile, REDIS_URL: redis.url, LOG_FILE: join(folder, 'worker.log') },
+      ...env,
     },
   });
   const ended = once(child, 'exit');
   const ready = await Promise.race([once(child, 'message'), ended.then(() => undefined)]);
   if (!ready) throw new Error('the worker did not start');
   return {
+    adminUrl: (ready as [Ready])[0].listening.admin ?? '',
     async stop() {
       child.kill('SIGTERM');
       await ended;

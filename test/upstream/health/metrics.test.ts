@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metrics } from '../../../src/telemetry/metrics.ts';
+import type { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ServerHealth } from '../../../src/upstream/health/server-health.ts';
+import { linesOf, metricsOf as processMetricsOf } from '../../telemetry/readings.ts';
 
 const NOW = 1_000;
 
@@ -33,25 +34,18 @@ test('the metrics tell the state of each server, why it was ejected and how long
   assert.ok(fewer.includes('sluice_upstream_ejections_total{upstream="a",reason="frozen"} 0'));
 });
 
-async function linesOf(metrics: Metrics): Promise<string[]> {
-  return (await metrics.text()).text.split('\n');
-}
-
 function metricsOf(servers: ReadonlyMap<string, ServerHealth>): Metrics {
-  return new Metrics({
-    ...{ requestsInFlight: () => 0, streamsOpen: () => 0, redisUp: () => true, draining: () => false },
-    ...{
-      ticketsOpen: () => 0,
-      settlementsWaiting: () => 0,
-      replicas: () => 1,
-      installationLost: () => false,
-      callsWaiting: () => 0,
-    },
+  return processMetricsOf({
     upstreams: () =>
       [...servers].map(([name, server]) => ({
-        ...{ name, healthy: server.health === 'healthy', inFlight: 0 },
+        ...{
+          name,
+          healthy: server.health === 'healthy',
+          inFlight: 0,
+          places: undefined,
+          capacity: undefined,
+        },
         ...{ state: server.state(NOW), ejections: server.ejections, reported: undefined },
       })),
-    models: () => [],
   });
 }

@@ -9,7 +9,6 @@ import type { SimulatorOptions } from '../../../../src/simulator/options.ts';
 import { createSimulator } from '../../../../src/simulator/server.ts';
 import type { SimulatorState } from '../../../../src/simulator/state.ts';
 import { startGateway, type TestGateway, until } from '../../../support/gateway.ts';
-import { startRedis } from '../../../support/redis.ts';
 import { type KillableRedis, startKillableRedis } from '../../outage/support/killable-redis.ts';
 import { type AccountState, RedisBooks } from '../../support/books.ts';
 import { outstandingFaults, sumFaults } from '../../support/checker.ts';
@@ -46,6 +45,8 @@ export interface Place {
   readonly books: RedisBooks;
   /** Of jobs; every write is on its way to the disk before it is answered. */
   readonly queue: KillableRedis;
+  /** Of limits and books, likewise. */
+  readonly limits: KillableRedis;
   /** Those that were started and not killed. */
   readonly workers: readonly WorkerProcess[];
   startWorker(): Promise<WorkerProcess>;
@@ -71,11 +72,14 @@ export interface PlaceOptions {
 
 export async function openPlace(t: TestContext, options: PlaceOptions): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-jobs-'));
-  const [redis, queue] = await Promise.all([startRedis(), startKillableRedis({ appendOnly: true })]);
+  const [redis, queue] = await Promise.all([
+    startKillableRedis({ appendOnly: true }),
+    startKillableRedis({ appendOnly: true }),
+  ]);
   const simulator = createSimulator({ models: [MODEL], tokens: 4, ...options.simulator });
   const { url } = await simulator.listen('127.0.0.1', 0);
   const calls = noteCalls(simulator, (call) => options.begun?.(call));
-  const books = new RedisBooks(redis.url);
+  const books = new RedisBooks(redis.url, true);
   const config = {
     usage: { calls_kept: 100_000 },
     ...options.config,
@@ -134,7 +138,7 @@ export async function openPlace(t: TestContext, options: PlaceOptions): Promise<
   };
 
   return {
-    ...{ gateways, caller, gpu: simulator.state, calls, books, queue, startWorker },
+    ...{ gateways, caller, gpu: simulator.state, calls, books, queue, limits: redis, startWorker },
     get workers() {
       return [...workers];
     },

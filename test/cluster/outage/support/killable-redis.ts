@@ -3,16 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { startRedis } from '../../../support/redis.ts';
+import { startRedis, type TestRedis } from '../../../support/redis.ts';
 
-export interface KillableRedis {
-  readonly url: string;
-  readonly port: number;
+export interface KillableRedis extends TestRedis {
   kill(): Promise<void>;
   /** With its files, or without any. */
   restart(files: 'with' | 'without'): Promise<void>;
   call(...command: readonly [string, ...string[]]): Promise<unknown>;
-  stop(): Promise<void>;
 }
 
 interface KillableOptions {
@@ -36,6 +33,11 @@ export async function startKillableRedis({ appendOnly }: KillableOptions): Promi
   return {
     url,
     port,
+    get pid() {
+      return server.pid;
+    },
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     async kill() {
       process.kill(server.pid, 'SIGKILL');
       await server.stop();
