@@ -16,6 +16,8 @@ import type { RunningJobs } from './running.ts';
 
 export interface RunnerParts {
   readonly config: Config['jobs'];
+  /** That it holds in memory at once. */
+  readonly requestBytesMax: number;
   readonly jobs: JobTable;
   readonly payloads: PayloadTable;
   readonly tickets: JobTickets;

@@ -16,11 +16,13 @@ import { traceOf } from '../core/call-trace.ts';
 import { errorTable, type Refusal, refusal } from '../core/errors.ts';
 import type { JobSpec } from '../core/job-spec.ts';
 import type { Principal } from '../core/principal.ts';
+import type { ReadBody } from '../redis/chunked-body.ts';
 import { callServer, type JobCallEnd } from './call.ts';
 import { type Delivery, type RunOutcome, TryAgain } from './delivery.ts';
 import { type CalledRun, JobEnding, patiently } from './ending.ts';
 import { LastTries } from './last-tries.ts';
 import { JobPreparation, type PreparedJob } from './preparation.ts';
+import { RequestMemory } from './request-memory.ts';
 import { JobReturns } from './returns.ts';
 import type { RunnerParts, RunReport } from './run-parts.ts';
 import type { RunningJob, StopCause } from './running.ts';
@@ -31,12 +33,14 @@ export class JobRunner {
   readonly #preparation: JobPreparation;
   readonly #returns: JobReturns;
   readonly #lastTries = new LastTries();
+  readonly #memory: RequestMemory;
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
     this.#ending = new JobEnding({ ...parts, resultMs: parts.config.result_seconds * 1_000 });
     this.#preparation = new JobPreparation(parts);
     this.#returns = new JobReturns(parts);
+    this.#memory = new RequestMemory(parts.requestBytesMax);
   }
 
   /** For `startQueueWorker`. */
@@ -78,7 +82,17 @@ export class JobRunner {
       return 'done';
     }
     running.attempt = attempt;
-    const request = started.request ?? (await patiently(running, () => payloads.readRequest(jobId)));
+    if (started.request) return await this.#runWith(running, started.request, begunAtMs);
+    const leave = await this.#memory.enter(started.requestBytes ?? 0, running.signal);
+    try {
+      const request = await patiently(running, () => payloads.readRequest(jobId));
+      return await this.#runWith(running, request, begunAtMs);
+    } finally {
+      leave();
+    }
+  }
+
+  async #runWith(running: RunningJob, request: ReadBody, begunAtMs: number): Promise<RunOutcome> {
     const prepared = await this.#preparation.prepare(running, request);
     if (prepared.kind === 'fail') {
       const outcome = await this.#ending.failUnsent(running, prepared.refusal);

@@ -71,6 +71,7 @@ export class JobWorker {
       log,
     });
     this.#runner = new JobRunner({
+      requestBytesMax: config.worker.request_bytes,
       ...parts,
       config: config.jobs,
       jobs: this.#jobs,

@@ -26,7 +26,7 @@ declare module 'ioredis' {
       holder: string,
       triesMax: number,
       requestBytesMax: number,
-    ): Result<[number, number, Buffer, about?: Buffer, chunk?: Buffer | null], Context>;
+    ): Result<[number, number, Buffer, bytes?: number, about?: Buffer, chunk?: Buffer | null], Context>;
     putBackJob(root: string, id: string, attempt: number): Result<Verdict, Context>;
     finishJob(...end: EndOfJob): Result<Verdict, Context>;
     completeJob(

@@ -27,7 +27,9 @@ export type JobEnd =
   | { readonly status: 'failed'; readonly code: string; readonly message: string };
 
 export type JobStart = JobVerdict<'started' | 'absent' | 'over' | 'waiting' | 'exhausted'> & {
-  /** Of one that has begun, where it is small enough to come along. */
+  /** Of one that has begun, where its request is still there. */
+  readonly requestBytes?: number;
+  /** Likewise, where it is small enough to come along. */
   readonly request?: ReadBody;
 };
 
@@ -139,9 +141,11 @@ export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): 
     start: (id, holder, triesMax) =>
       ask(async (client) => {
         const reply = await client.startJobBuffer(root, id, holder, triesMax, SMALL_BYTES);
-        const [code, attempt, status, about, chunk = null] = reply;
+        const [code, attempt, status, requestBytes, about, chunk = null] = reply;
         const verdict = verdictOf([code, attempt, String(status)], starts);
-        return about ? { ...verdict, request: unpackSmall(String(about), chunk) } : verdict;
+        if (!requestBytes) return verdict;
+        const request = about && unpackSmall(String(about), chunk);
+        return { ...verdict, requestBytes, ...(request && { request }) };
       }, 'jobs'),
 
     putBack: (id, attempt) =>

@@ -5,7 +5,8 @@
 -- ARGV    job, name of this run (the same name gets the same number again: a reply may be lost), most tries,
 --         largest request that is wanted with the reply, bytes
 --
--- Returns { code, attempt, status }, and where it has begun and its request is no larger { …, about, chunk } of that:
+-- Returns { code, attempt, status }, and where it has begun { …, bytes of its request, 0 if it is not there }; where that
+-- is no larger { …, about, chunk } too:
 --   0 begun                      3 it waits: it was put back, and will be handed over again
 --   1 no such job                4 it had its tries, and has failed by this
 --   2 it is over
@@ -14,10 +15,12 @@ local function begun(job)
   local payload = root .. ':payload:' .. job.id
   local about = redis.call('HGET', payload, 'about')
   local is_json, known = pcall(cjson.decode, about or '')
-  if not is_json or known.chunks ~= 1 or known.bytes > tonumber(ARGV[4]) then
-    return { 0, job.attempt, job.status }
+  if not is_json then return { 0, job.attempt, job.status, 0 } end
+  local begun = { 0, job.attempt, job.status, known.bytes }
+  if known.chunks == 1 and known.bytes <= tonumber(ARGV[4]) then
+    begun[5], begun[6] = about, redis.call('HGET', payload, '0')
   end
-  return { 0, job.attempt, job.status, about, redis.call('HGET', payload, '0') }
+  return begun
 end
 
 local job = read_job(ARGV[1])
