@@ -49,7 +49,8 @@ local batch = cjson.decode(ARGV[1])
 if batch[1] ~= tonumber(meta[1] or 0) then return { -1 } end
 local lease_ms = batch[2]
 
--- The bucket as it is now, at the rate of today: a new rate keeps what was in it.
+-- The bucket as it is now, at the rate of today: a new rate keeps what was in it. It is written even where all calls
+-- are refused, or what comes in until one is admitted would come at the old rate.
 local function adopt(bucket, rate_text, burst_text)
   if rate_text == '' then return nil end
   local pace = rate_text .. ' ' .. burst_text
@@ -63,7 +64,8 @@ local function adopt(bucket, rate_text, burst_text)
   if bucket then
     held = math.max(-burst, math.min(bucket.burst, burst, (bucket_now - bucket.zero) / 60000 * bucket.rate))
   end
-  return { pace = pace, rate = rate, burst = burst, zero = bucket_now - held / rate * 60000, adopted = true }
+  local zero = bucket_now - held / rate * 60000
+  return { pace = pace, rate = rate, burst = burst, zero = zero, adopted = true, changed = bucket ~= nil }
 end
 
 local function held_in(bucket)

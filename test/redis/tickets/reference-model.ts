@@ -93,6 +93,7 @@ export class ReferenceModel {
     );
     const isFull = ({ name, slots }: Scope) => slots !== undefined && this.account(name).slots >= slots;
     if ([...scopes.values()].some(isFull)) this.#expire(100);
+    for (const scope of scopes.values()) this.#adoptPaces(scope, now);
     const taken = new Set<string>();
     const verdicts = requests.map((request): TicketVerdict => {
       const before = taken.has(request.ticket) ? undefined : this.#resumedBy(request);
@@ -109,6 +110,17 @@ export class ReferenceModel {
       [...scopes].map(([name, scope]) => [name, stateOf(scope, this.account(name), now)]),
     );
     return { nowMs: now, verdicts, states };
+  }
+
+  /** Also where all calls are refused: a new rate counts from the first call that brings it. */
+  #adoptPaces(scope: Scope, now: number): void {
+    const account = this.account(scope.name);
+    for (const kind of ['requests', 'tokens'] as const) {
+      const bucket = account[kind];
+      const { perMinute, burst } = scope[kind];
+      const isNew = bucket?.perMinute !== perMinute || bucket?.burst !== burst;
+      if (bucket && isNew) account[kind] = adopted(bucket, scope[kind], now) ?? bucket;
+    }
   }
 
   #resumedBy({ ticket, resumes, keyId, model }: TicketRequest): ModelTicket | undefined {
