@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { refusal } from '../core/errors.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
+import type { Journal } from './journal.ts';
 
 interface ConfigChange {
   readonly what: string;
@@ -10,7 +10,6 @@ interface ConfigChange {
 }
 
 export interface ConfigDependencies {
-  readonly log: Logger;
   reloadConfig(): Promise<
     | {
         readonly ok: true;
@@ -23,19 +22,31 @@ export interface ConfigDependencies {
 }
 
 /** `/v1/config/reload`: this gateway reads its configuration anew; the others do so when they are asked. */
-export function configRoutes(app: FastifyInstance, { reloadConfig, log }: ConfigDependencies): void {
-  app.post('/v1/config/reload', async (request, reply) => {
+export function configRoutes(
+  app: FastifyInstance,
+  { reloadConfig, journal }: ConfigDependencies & { readonly journal: Journal },
+): void {
+  app.post('/v1/config/reload', async (_request, reply) => {
     const report = await reloadConfig();
-    const line = { request_id: request.id, actor: 'admin', action: 'config.reload', address: request.ip };
     if (!report.ok) {
       const { faults } = report;
-      log.warn({ ...line, error: 'invalid_configuration' }, 'admin write refused');
       const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
       const message = `The configuration has ${count}, so nothing was changed.\n${faults.join('\n')}`;
-      return sendRefusal(reply, refusal('invalid_configuration', message));
+      const refused = refusal('invalid_configuration', message);
+      await journal.write(reply, 'config.reload', { ok: false, refusal: refused }, {});
+      return sendRefusal(reply, refused);
     }
-    log.info(line, 'admin write');
     const { changes, needsRestart, warnings } = report;
+    await journal.write(reply, 'config.reload', report, {}, { changes: differencesOf(changes) });
     return { object: 'config.reload', changes, needs_restart: needsRestart, warnings };
   });
+}
+
+/** What a field of the file held stays in the file: it may be much, and need not be anybody's business. */
+function differencesOf(changes: readonly ConfigChange[]) {
+  const told = changes.map(({ what, change, fields }) => [
+    what,
+    { before: null, after: [change, ...fields].join(' ') },
+  ]);
+  return Object.fromEntries(told);
 }

@@ -3,10 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { ForeignForm, ImportedRow, KeyResult, KeyStore } from '../admission/keys/key-store.ts';
 import { type Refusal, RefusalError, refusal } from '../core/errors.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
 import { csvRows, ndjsonRows, type ReadRow } from './import-rows.ts';
-import { writeJournal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import { importBody, importQuery, importText } from './schemas.ts';
 
 /** For rows as text. JSON keeps the listener's limit: 20 MB of it would be parsed in one go. */
@@ -34,9 +33,7 @@ interface Tally {
 }
 
 /** `POST /v1/keys/import`: keys that people bring along. Repeating an import changes nothing. */
-export function importRoutes({ keys, log }: { keys: KeyStore; log: Logger }) {
-  const journal = writeJournal(log);
-
+export function importRoutes({ keys, journal }: { readonly keys: KeyStore; readonly journal: Journal }) {
   return async (scope: FastifyInstance): Promise<void> => {
     const asText = { parseAs: 'buffer', bodyLimit: TEXT_LIMIT_BYTES } as const;
     scope.addContentTypeParser<Buffer>(['application/x-ndjson', 'text/csv'], asText, decodeText);
@@ -54,7 +51,8 @@ export function importRoutes({ keys, log }: { keys: KeyStore; log: Logger }) {
       const result = await importLots(keys, wanted.rows, wanted.form, tally);
       const { created, unchanged, failed, failures } = tally;
       const total = created + unchanged + failed;
-      journal(request, 'key.import', result, { total, created, unchanged, failed });
+      const counts = { total, created, unchanged, failed };
+      await journal.write(reply, 'key.import', result, {}, { counts });
       if (!result.ok) return sendRefusal(reply, withProgress(result.refusal, total));
       return { object: 'key_import', total, created, unchanged, failed, failures };
     });

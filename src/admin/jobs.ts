@@ -1,5 +1,5 @@
 /** `/v1/jobs`: what waits, runs and has ended, of all tenants. Neither prompts nor answers. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type JobRecord, jobStatuses } from '../core/job.ts';
 import { readJobUsage } from '../core/job-answer.ts';
@@ -7,14 +7,13 @@ import { tenantNamePattern } from '../core/principal.ts';
 import type { JobOperations, Operated } from '../jobs/operations.ts';
 import type { JobStanding } from '../jobs/standings.ts';
 import type { QueueReading } from '../redis/job-upkeep.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
+import type { Journal } from './journal.ts';
 import { pageQuery } from './schemas.ts';
 import type { ZodTypes } from './validation.ts';
 
 export interface JobDependencies {
   readonly jobs: Pick<JobOperations, 'list' | 'show' | 'cancel' | 'retry' | 'queue' | 'drain' | 'resume'>;
-  readonly log: Logger;
 }
 
 const jobPath = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9_]{1,64}$/) });
@@ -28,7 +27,10 @@ const jobsQuery = pageQuery.extend({
     .optional(),
 });
 
-export function jobRoutes(app: FastifyInstance, { jobs, log }: JobDependencies): void {
+export function jobRoutes(
+  app: FastifyInstance,
+  { jobs, journal }: JobDependencies & { readonly journal: Journal },
+): void {
   const routes = app.withTypeProvider<ZodTypes>();
 
   routes.get('/v1/jobs', { schema: { querystring: jobsQuery } }, async (request, reply) => {
@@ -56,15 +58,16 @@ export function jobRoutes(app: FastifyInstance, { jobs, log }: JobDependencies):
       const { id } = request.params;
       const result = await jobs[command](id);
       const made = command === 'retry' && result.ok ? result.value.id : undefined;
-      writeLine(log, request, `job.${command}`, result, { job: id, made });
+      const tenant = result.ok ? result.value.tenant : undefined;
+      await journal.write(reply, `job.${command}`, result, { job: id, tenant, made });
       return answer(reply, result, (record) => reportOf(record, undefined));
     });
   }
 
   for (const command of ['drain', 'resume'] as const) {
-    routes.post(`/v1/jobs/${command}`, async (request, reply) => {
+    routes.post(`/v1/jobs/${command}`, async (_request, reply) => {
       const result = await jobs[command]();
-      writeLine(log, request, `jobs.${command}`, result, {});
+      await journal.write(reply, `jobs.${command}`, result, {});
       return answer(reply, result, queueReport);
     });
   }
@@ -73,6 +76,10 @@ export function jobRoutes(app: FastifyInstance, { jobs, log }: JobDependencies):
 function answer<T>(reply: FastifyReply, result: Operated<T>, report: (value: T) => object): unknown {
   return result.ok ? report(result.value) : sendRefusal(reply, result.refusal);
 }
+
+/** Wire shapes. */
+export type JobReport = ReturnType<typeof reportOf>;
+export type QueueReport = ReturnType<typeof queueReport>;
 
 function reportOf(record: JobRecord, standing: JobStanding | undefined) {
   const { created_at_ms, expires_at_ms, started_at_ms, finished_at_ms, usage, cost, attempt, ...rest } =
@@ -112,17 +119,4 @@ function queueReport({ jobs, bytes, drainedAtMs, lines }: QueueReading) {
 
 function time(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
-}
-
-function writeLine(
-  log: Logger,
-  request: FastifyRequest,
-  action: string,
-  result: Operated<unknown>,
-  subject: Readonly<Record<string, string | undefined>>,
-): void {
-  const error = result.ok ? undefined : result.refusal.name;
-  const line = { request_id: request.id, actor: 'admin', action, ...subject, error, address: request.ip };
-  if (result.ok) log.info(line, 'admin write');
-  else log.warn(line, 'admin write refused');
 }

@@ -2,7 +2,7 @@
  * `/admin/queues`: bull-board, for a look at what is in BullMQ's hands: jobs by their ids, for the seconds that they are
  * there. All that happens to jobs is `/v1/jobs`' business, so the board can change nothing.
  *
- * A browser has no bearer token to send: here it may say the admin token as the password of Basic authentication. It
+ * A browser has no bearer token to send: here it may say token or admin key as the password of Basic authentication. It
  * then sends it along by itself, whoever has written the page; so nothing but GET is answered, and `/v1` takes no Basic.
  * Scripts come from this listener alone, and the fonts that the page asks for elsewhere are not fetched.
  *
@@ -13,16 +13,12 @@ import { type Refusal, refusal } from '../core/errors.ts';
 import { watchMethods } from '../http/methods.ts';
 import type { BullQueue } from '../jobs/queue.ts';
 import type { Answer } from '../redis/connection.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { refuse, sendRefusal } from './answers.ts';
-import { demandToken } from './authorization.ts';
+import type { demandRole } from './authorization.ts';
 
 export interface BoardDependencies {
-  /** Undefined: /admin/* is off. */
-  readonly token: string | undefined;
   /** Opened when somebody looks. */
   readonly bullQueues: readonly (() => Promise<Answer<BullQueue>>)[];
-  readonly log: Logger;
 }
 
 export const BOARD_PATH = '/admin/queues';
@@ -35,9 +31,10 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-export function queueBoard(dependencies: BoardDependencies) {
+/** @param guard asked before everything else */
+export function queueBoard(dependencies: BoardDependencies, guard: ReturnType<typeof demandRole>) {
   return async (scope: FastifyInstance): Promise<void> => {
-    scope.addHook('onRequest', demandToken(dependencies.token, dependencies.log, 'basic_too'));
+    scope.addHook('onRequest', guard);
     const refuseOtherMethods = watchMethods(scope, refuse);
     let opening: Promise<FastifyInstance | undefined> | undefined;
     scope.addHook('onClose', async () => {

@@ -1,6 +1,7 @@
 /** What the admin API takes. Strict: a field that is not built is refused, never ignored. */
 import { z } from 'zod';
 import { utcDate } from '../admission/keys/key-fields.ts';
+import { accessRules, keyLabels, requireJwt } from '../config/access.ts';
 import { limitsSchema, modelsSchema, quotasSchema } from '../config/allowance.ts';
 import { oversizeDifferences } from '../config/jobs.ts';
 import { jobTerms } from '../config/tenants.ts';
@@ -45,6 +46,7 @@ const oversizeRule = oversizeDifferences
 export const createKeyBody = z.strictObject({
   tenant: tenantName.describe('Made on the way when it is new.'),
   name: keyName,
+  ...z.strictObject({ ...keyLabels, ...accessRules }).partial().shape,
   ...allowance,
   policy: policy.optional(),
   oversize_rule: oversizeRule.optional(),
@@ -54,6 +56,8 @@ export const createKeyBody = z.strictObject({
 export const updateKeyBody = z
   .strictObject({
     name: keyName,
+    ...keyLabels,
+    ...accessRules,
     ...allowance,
     policy,
     oversize_rule: oversizeRule,
@@ -62,7 +66,8 @@ export const updateKeyBody = z
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
-    error: 'Give at least one of name, limits, quotas, models, policy, oversize_rule, expires_at, status.',
+    error:
+      'Give at least one of name, note, tags, scopes, allowed_addresses, require_signature, require_client_certificate, limits, quotas, models, policy, oversize_rule, expires_at, status.',
   });
 
 export const rotateKeyBody = z
@@ -86,7 +91,17 @@ export const pageQuery = z.strictObject({
   cursor: z.string().min(1).max(512).optional().describe('`next_cursor` of the page before.'),
 });
 
-export const keysQuery = pageQuery.extend({ tenant: tenantName.optional() });
+const pastDate = z
+  .string()
+  .refine((text) => utcDate(text) !== undefined, 'must be ISO 8601, such as 2026-01-31T12:00:00Z');
+
+export const keysQuery = pageQuery.extend({
+  tenant: tenantName.optional(),
+  tag: z.string().min(1).max(64).optional().describe('Keys that carry it.'),
+  status: z.enum(['active', 'disabled', 'revoked']).optional(),
+  created_before: pastDate.optional().describe('Keys that are older.'),
+  unused_since: pastDate.optional().describe('Keys that were made before that and not used since.'),
+});
 
 export const keyPath = z.strictObject({ id: z.string().regex(/^[A-Za-z0-9_]{1,64}$/) });
 export const tenantPath = z.strictObject({ name: tenantName });
@@ -101,6 +116,20 @@ const showAttempts = z
   .boolean()
   .describe('Answers carry a header that names the GPU servers that were tried.');
 
+const tenantAccess = {
+  email: z
+    .string()
+    .max(254, 'must be at most 254 characters')
+    .regex(
+      /^[^\s@\p{Cc}\p{Cf}]{1,64}@[^\s@\p{Cc}\p{Cf}]{1,190}$/u,
+      'must be an e-mail address, such as team@example.com',
+    )
+    .nullable()
+    .describe('Whom to write to. No two tenants have the same, in whatever case it is written; null: none.'),
+  ...accessRules,
+  require_jwt: requireJwt,
+};
+
 const priority = z
   .enum(tenantPriorities)
   .describe('Who waits and who is sent away when all GPU servers of a model are full: the lowest first.');
@@ -112,7 +141,7 @@ export const createTenantBody = z.strictObject({
   answer_metadata: answerMetadata.default(false),
   show_attempts: showAttempts.default(false),
   priority: priority.default('normal'),
-  ...z.strictObject(jobTerms).partial().shape,
+  ...z.strictObject({ ...jobTerms, ...tenantAccess }).partial().shape,
 });
 
 export const updateTenantBody = z
@@ -124,11 +153,12 @@ export const updateTenantBody = z
     show_attempts: showAttempts,
     priority,
     ...jobTerms,
+    ...tenantAccess,
   })
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, {
     error:
-      'Give at least one of status, limits, quotas, models, policy, answer_metadata, show_attempts, priority, oversize, over_limit, hold_seconds, weight.',
+      'Give at least one of status, limits, quotas, models, policy, answer_metadata, show_attempts, priority, oversize, over_limit, hold_seconds, weight, email, allowed_addresses, require_signature, require_client_certificate, require_jwt.',
   });
 
 const prefix = z

@@ -1,19 +1,22 @@
 import type { FastifyInstance } from 'fastify';
 import type { KeyStore } from '../admission/keys/key-store.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
-import { writeJournal } from './journal.ts';
+import { differences } from './differences.ts';
+import type { Journal } from './journal.ts';
 import { createTenantBody, pageQuery, tenantPath, updateTenantBody } from './schemas.ts';
 import type { ZodTypes } from './validation.ts';
 
 /** `/v1/tenants`. A tenant is made here, or on the way when a key names it for the first time. */
-export function tenantRoutes(app: FastifyInstance, { keys, log }: { keys: KeyStore; log: Logger }): void {
+export function tenantRoutes(
+  app: FastifyInstance,
+  { keys, journal }: { readonly keys: KeyStore; readonly journal: Journal },
+): void {
   const routes = app.withTypeProvider<ZodTypes>();
-  const journal = writeJournal(log);
 
   routes.post('/v1/tenants', { schema: { body: createTenantBody } }, async (request, reply) => {
     const result = await keys.createTenant(request.body);
-    journal(request, 'tenant.create', result, { tenant: request.body.name });
+    const changes = differences(undefined, result.ok ? result.tenant : undefined);
+    await journal.write(reply, 'tenant.create', result, { tenant: request.body.name }, { changes });
     return result.ok ? reply.code(201).send(result.tenant) : sendRefusal(reply, result.refusal);
   });
 
@@ -32,8 +35,8 @@ export function tenantRoutes(app: FastifyInstance, { keys, log }: { keys: KeySto
   routes.patch('/v1/tenants/:name', { schema: update }, async (request, reply) => {
     const { name } = request.params;
     const result = await keys.updateTenant(name, request.body);
-    const fields = Object.keys(request.body).join(' ');
-    journal(request, 'tenant.update', result, { tenant: name, fields, status: request.body.status });
+    const changes = result.ok ? differences(result.before, result.tenant) : {};
+    await journal.write(reply, 'tenant.update', result, { tenant: name }, { changes });
     return result.ok ? result.tenant : sendRefusal(reply, result.refusal);
   });
 }

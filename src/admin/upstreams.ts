@@ -1,12 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { refusal } from '../core/errors.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { remembered } from '../upstream/choice/load-of.ts';
 import type { Drains } from '../upstream/health/drains.ts';
 import type { EjectionReason, FailureKind, ServerState } from '../upstream/health/server-health.ts';
 import type { Health, Upstream } from '../upstream/upstream.ts';
 import { sendRefusal } from './answers.ts';
+import type { Journal } from './journal.ts';
 import type { ZodTypes } from './validation.ts';
 
 /** A GPU server as this gateway last saw it. */
@@ -74,13 +74,15 @@ export function reportOf(upstream: Upstream, models: readonly string[], nowMs: n
 export interface UpstreamDependencies {
   upstreams(): readonly UpstreamReport[];
   readonly drains: Pick<Drains, 'set'>;
-  readonly log: Logger;
 }
 
 const upstreamPath = z.strictObject({ name: z.string().regex(/^[\x21-\x7e]{1,128}$/) });
 
 /** `/v1/upstreams`: the GPU servers, and taking one out without breaking what runs there. */
-export function upstreamRoutes(app: FastifyInstance, dependencies: UpstreamDependencies): void {
+export function upstreamRoutes(
+  app: FastifyInstance,
+  dependencies: UpstreamDependencies & { readonly journal: Journal },
+): void {
   const routes = app.withTypeProvider<ZodTypes>();
   routes.get('/v1/upstreams', async () => ({ object: 'list', data: dependencies.upstreams() }));
 
@@ -93,30 +95,12 @@ export function upstreamRoutes(app: FastifyInstance, dependencies: UpstreamDepen
     routes.post(url, { schema: { params: upstreamPath } }, async (request, reply) => {
       const { name } = request.params;
       const reach = await dependencies.drains.set(name, isDrained);
-      writeLine(dependencies.log, request, command, name, reach);
+      const result = reach ? ({ ok: true } as const) : ({ ok: false, refusal: noSuchUpstream } as const);
+      await dependencies.journal.write(reply, `upstream.${command}`, result, { upstream: name, reach });
       const report = dependencies.upstreams().find((one) => one.name === name);
-      if (reach && report) return { ...report, reach };
-      return sendRefusal(reply, refusal('not_found', 'There is no upstream of this name.'));
+      return reach && report ? { ...report, reach } : sendRefusal(reply, noSuchUpstream);
     });
   }
 }
 
-function writeLine(
-  log: Logger,
-  request: FastifyRequest,
-  command: string,
-  upstream: string,
-  reach: string | undefined,
-): void {
-  const line = {
-    request_id: request.id,
-    actor: 'admin',
-    action: `upstream.${command}`,
-    upstream,
-    reach,
-    error: reach ? undefined : 'not_found',
-    address: request.ip,
-  };
-  if (reach) log.info(line, 'admin write');
-  else log.warn(line, 'admin write refused');
-}
+const noSuchUpstream = refusal('not_found', 'There is no upstream of this name.');

@@ -7,8 +7,8 @@ export interface ZodTypes extends FastifyTypeProvider {
   readonly validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown;
 }
 
-/** Fields that this version refuses and a later one will know: the message should not call them unknown. */
-const notYet = new Set(['allowed_ips']);
+/** What others call our fields. */
+const otherNames: Readonly<Record<string, string>> = { allowed_ips: 'allowed_addresses' };
 
 export const compileZod: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (data: unknown) => {
@@ -28,8 +28,8 @@ function refusalOf(issue: z.core.$ZodIssue | undefined, data: unknown): Refusal 
   const param = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
     const field = issue.keys[0]?.slice(0, 64) ?? '';
-    const message = notYet.has(field)
-      ? `${field} is not supported yet.`
+    const message = Object.hasOwn(otherNames, field)
+      ? `${field} is named ${otherNames[field]} here.`
       : `There is no field named ${field}.`;
     return refusal('unsupported_parameter', message, { param: param ? `${param}.${field}` : field });
   }

@@ -1,15 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { WebhookAdministration } from '../jobs/webhooks/administration.ts';
-import type { Logger } from '../telemetry/log.ts';
 import { sendRefusal } from './answers.ts';
-import { type Journal, writeJournal } from './journal.ts';
+import { differences } from './differences.ts';
+import type { Journal } from './journal.ts';
 import { tenantName, tenantPath } from './schemas.ts';
 import type { ZodTypes } from './validation.ts';
 
 interface WebhookDependencies {
   readonly webhooks: WebhookAdministration;
-  readonly log: Logger;
+  readonly journal: Journal;
 }
 
 const URL_LENGTH_MAX = 2_048;
@@ -59,9 +59,9 @@ const replayBody = z.strictObject({
 });
 
 /** `/v1/tenants/{name}/webhook` and `/v1/webhooks`: where tenants want the ends of their jobs told, and what failed. */
-export function webhookRoutes(app: FastifyInstance, { webhooks, log }: WebhookDependencies): void {
-  endpointRoutes(app, webhooks, writeJournal(log));
-  eventRoutes(app, webhooks, writeJournal(log));
+export function webhookRoutes(app: FastifyInstance, { webhooks, journal }: WebhookDependencies): void {
+  endpointRoutes(app, webhooks, journal);
+  eventRoutes(app, webhooks, journal);
 }
 
 function endpointRoutes(app: FastifyInstance, webhooks: WebhookAdministration, journal: Journal): void {
@@ -76,8 +76,11 @@ function endpointRoutes(app: FastifyInstance, webhooks: WebhookAdministration, j
 
   routes.put(url, { schema: { params: tenantPath, body: endpointBody } }, async (request, reply) => {
     const { name } = request.params;
+    const found = await webhooks.show(name);
     const result = await webhooks.set(name, request.body);
-    journal(request, 'webhook.set', result, { tenant: name, fields: Object.keys(request.body).join(' ') });
+    const before = found.ok ? withoutSecrets(found.endpoint) : undefined;
+    const changes = result.ok ? differences(before, withoutSecrets(result.endpoint)) : {};
+    await journal.write(reply, 'webhook.set', result, { tenant: name }, { changes });
     if (!result.ok) return sendRefusal(reply, result.refusal);
     const { endpoint, secret } = result;
     return secret === undefined ? endpoint : reply.code(201).send({ ...endpoint, secret });
@@ -87,16 +90,21 @@ function endpointRoutes(app: FastifyInstance, webhooks: WebhookAdministration, j
   routes.post(`${url}/rotate-secret`, { schema: rotate }, async (request, reply) => {
     const { name } = request.params;
     const result = await webhooks.rotate(name, request.body.overlap_seconds);
-    journal(request, 'webhook.rotate', result, { tenant: name });
+    await journal.write(reply, 'webhook.rotate', result, { tenant: name });
     return result.ok ? { ...result.endpoint, secret: result.secret } : sendRefusal(reply, result.refusal);
   });
 
   routes.delete(url, { schema: { params: tenantPath } }, async (request, reply) => {
     const { name } = request.params;
     const result = await webhooks.remove(name);
-    journal(request, 'webhook.remove', result, { tenant: name });
+    await journal.write(reply, 'webhook.remove', result, { tenant: name });
     return result.ok ? { tenant: name, deleted: true } : sendRefusal(reply, result.refusal);
   });
+}
+
+/** Paths and queries of receivers often hold a secret, so the host alone is told. */
+function withoutSecrets({ url, status }: { readonly url: string | null; readonly status: string }) {
+  return { url: url && URL.canParse(url) ? `${new URL(url).origin}/…` : null, status };
 }
 
 function eventRoutes(app: FastifyInstance, webhooks: WebhookAdministration, journal: Journal): void {
@@ -119,7 +127,7 @@ function eventRoutes(app: FastifyInstance, webhooks: WebhookAdministration, jour
   routes.post('/v1/webhooks/replay', { schema: { body: replayBody } }, async (request, reply) => {
     const { events } = request.body;
     const result = await webhooks.replay(events);
-    journal(request, 'webhook.replay', result, { events: events.length });
+    await journal.write(reply, 'webhook.replay', result, {}, { counts: { events: events.length } });
     return result.ok ? { object: 'list', data: result.replays } : sendRefusal(reply, result.refusal);
   });
 }

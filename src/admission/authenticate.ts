@@ -4,6 +4,7 @@ import type { Refusal } from '../core/errors.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { parseInvalidation } from '../redis/key-records.ts';
 import { keyTable } from '../redis/key-table.ts';
+import { keyUseTable } from '../redis/key-use-table.ts';
 import type { Subscription } from '../redis/subscription.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { GuardedLookups } from './guarded-lookups.ts';
@@ -15,7 +16,10 @@ import { type KeyDigest, keyDigest } from './keys/key-digest.ts';
 import { generatedKeyId, KEY_PREFIX, presentableKeyPattern } from './keys/key-format.ts';
 import { type DataInRedis, type Fetched, KeyMemory } from './keys/key-memory.ts';
 import { invalidKey, keyCannotBeChecked, missingKey } from './keys/key-refusals.ts';
+import { KeyUses } from './keys/key-uses.ts';
 import { termsWithoutRecord } from './keys/tenant-terms.ts';
+import { SignerLookups } from './signatures/signer-lookups.ts';
+import type { Signers } from './signatures/verifier.ts';
 import type { Verdict } from './verdict.ts';
 
 export type { Verdict } from './verdict.ts';
@@ -40,7 +44,12 @@ export interface Authenticator {
   authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict>;
   /** Begins to listen for changes. Works before Redis is there. */
   start(): void;
-  stop(): void;
+  /** Writes down the last uses; settles within the command time-out. */
+  stop(): Promise<void>;
+  /** The same for signing keys. */
+  readonly signers: Signers;
+  /** When keys were last used, for those who find them in another way. */
+  readonly uses: KeyUses;
 }
 
 interface AuthenticatorParts {
@@ -70,6 +79,8 @@ class CachingAuthenticator implements Authenticator {
   readonly #environment: ReadonlyMap<string, unknown>;
   readonly #memory: KeyMemory;
   readonly #lookups: GuardedLookups;
+  readonly uses: KeyUses;
+  readonly signers: Signers;
   readonly #forms: ForeignForms;
   #subscription: Subscription | undefined;
   #formsTimer: NodeJS.Timeout | undefined;
@@ -80,6 +91,7 @@ class CachingAuthenticator implements Authenticator {
     const digestOf = keyDigest(config.secret);
     const environment = environmentKeys(config.keys.environment, digestOf, config.defaults.key);
     this.#parts = parts;
+    this.uses = new KeyUses({ table: keyUseTable(redis), countMax: config.keys.cached_max, log });
     this.#digestOf = digestOf;
     this.#environment = environment;
     this.#memory = new KeyMemory({
@@ -87,6 +99,7 @@ class CachingAuthenticator implements Authenticator {
       limits: config.keys,
       environment,
       termsWithoutRecord: termsWithoutRecord(config),
+      useOf: (tenant, keyId) => this.uses.of(tenant, keyId),
       data: parts.data,
       log,
     });
@@ -98,6 +111,13 @@ class CachingAuthenticator implements Authenticator {
       foundMax: config.keys.cached_max,
     });
     this.#forms = new ForeignForms(table, log);
+    this.signers = new SignerLookups({
+      memory: this.#memory,
+      lookups: this.#lookups,
+      digestOf,
+      isDataTrusted: () => parts.data.isTrusted(),
+      onLookup: parts.onLookup,
+    });
   }
 
   start(): void {
@@ -107,11 +127,13 @@ class CachingAuthenticator implements Authenticator {
       received: (message) => this.#changed(message),
     });
     this.#formsTimer = setInterval(() => this.#forms.load(), config.keys.cache_seconds * 1_000).unref();
+    this.uses.start();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#subscription?.close();
     clearInterval(this.#formsTimer);
+    await this.uses.stop();
   }
 
   async authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict> {

@@ -9,13 +9,12 @@
  *
  * What changes is looked up one batch at a time, each record once however often it changes meanwhile.
  */
-import type { KeyRecord } from '../core/principal.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { parseInvalidation } from '../redis/key-records.ts';
 import { type KeyTable, keyTable } from '../redis/key-table.ts';
 import type { Subscription } from '../redis/subscription.ts';
 import type { Logger } from '../telemetry/log.ts';
-import type { KeyResult, KeyStore } from './keys/key-store.ts';
+import type { ChangedKey, KeyResult, KeyStore } from './keys/key-store.ts';
 import {
   isRolledBack,
   nameOf,
@@ -75,7 +74,7 @@ export class Revocations {
 
   /** The store, with what is written through it remembered at once: Redis may be gone before the message arrives. */
   watching(store: KeyStore): KeyStore {
-    const ofKey = async (id: string, result: Promise<KeyResult<{ readonly record: KeyRecord }>>) => {
+    const ofKey = async (id: string, result: Promise<KeyResult<ChangedKey>>) => {
       const written = await result;
       if (written.ok) this.#note({ kind: 'key', name: id }, written.record);
       return written;

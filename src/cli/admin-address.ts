@@ -5,6 +5,8 @@ import { CommandFailure } from './failure.ts';
 export interface AdminAddress {
   readonly url: string;
   readonly token: string | undefined;
+  /** Admin listeners of the other gateways and of the workers that `npm start` runs beside it. */
+  readonly others: readonly string[];
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8081';
@@ -23,8 +25,12 @@ export function findAdmin(env: NodeJS.ProcessEnv): AdminAddress {
     );
   }
   // The token in the file opens the gateway that wrote it; it is not shown to any other.
-  const leftToken = url === undefined || url === left?.url ? left?.token : undefined;
-  return { url: (url ?? left?.url ?? DEFAULT_URL).replace(/\/+$/, ''), token: token ?? leftToken };
+  const known = url === undefined || url === left?.url ? left : undefined;
+  return {
+    url: (url ?? left?.url ?? DEFAULT_URL).replace(/\/+$/, ''),
+    token: token ?? known?.token,
+    others: known?.others ?? [],
+  };
 }
 
 function tokenFrom(env: NodeJS.ProcessEnv): string | undefined {
@@ -44,7 +50,7 @@ function tokenFrom(env: NodeJS.ProcessEnv): string | undefined {
   }
 }
 
-function readLeft(path: string): { url: string; token: string } | undefined {
+function readLeft(path: string): { url: string; token: string; others: string[] } | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -52,8 +58,9 @@ function readLeft(path: string): { url: string; token: string } | undefined {
     return undefined;
   }
   try {
-    const { url, token } = JSON.parse(text);
-    if (typeof url === 'string' && typeof token === 'string') return { url, token };
+    const { url, token, others = [] } = JSON.parse(text);
+    const isWhole = typeof url === 'string' && typeof token === 'string' && Array.isArray(others);
+    if (isWhole) return { url, token, others: others.filter((one) => typeof one === 'string') };
   } catch {
     // Said below, as for any other content that does not fit.
   }

@@ -3,6 +3,9 @@ import { CommandFailure } from './failure.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
 
+const AUDIT_LATE =
+  'The change was made, but is not in the audit trail yet: the gateway writes it there when Redis answers.';
+
 interface Sent {
   /** Sent as JSON. */
   readonly json?: object;
@@ -13,9 +16,11 @@ interface Sent {
 /** The admin API over HTTP. Whatever goes wrong becomes a CommandFailure with a remedy. */
 export class AdminClient {
   readonly #address: AdminAddress;
+  readonly #warn: (warning: string) => void;
 
-  constructor(address: AdminAddress) {
+  constructor(address: AdminAddress, warn: (warning: string) => void) {
     this.#address = address;
+    this.#warn = warn;
   }
 
   /** `path` from /admin/v1 on. The answer has the shape that the caller knows it to have. */
@@ -32,7 +37,7 @@ export class AdminClient {
     if (message === undefined) throw this.#notAdmin(status);
     if (status === 401) {
       throw new CommandFailure(
-        `the admin API at ${url} refuses the token. Set SLUICE_ADMIN_TOKEN to the gateway's.`,
+        `the admin API at ${url} refuses the token. Set SLUICE_ADMIN_TOKEN to the gateway's, or to an admin key.`,
       );
     }
     throw new CommandFailure(message);
@@ -76,6 +81,7 @@ export class AdminClient {
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       });
       status = response.status;
+      if (response.headers.has('x-sluice-audit')) this.#warn(AUDIT_LATE);
       answer = await response.text();
     } catch (error) {
       throw this.#unreachable(error);

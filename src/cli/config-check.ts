@@ -6,11 +6,21 @@ import type { MemberConfig } from '../config/pools.ts';
 import type { Config, ModelConfig } from '../config/schema.ts';
 
 /**
- * Writes `ok` and a summary without secrets, or every fault on a line of its own.
+ * Writes `ok` and a summary without secrets, or every fault on a line of its own; or faults and warnings as JSON.
  * @returns The exit code: 0, or 1 on any fault. Warnings do not count.
  */
-export async function configCheck(env: Environment, write: (text: string) => void): Promise<number> {
+export async function configCheck(
+  env: Environment,
+  write: (text: string) => void,
+  asJson = false,
+): Promise<number> {
   const loaded = loadConfig({ env });
+  if (asJson) {
+    const faults = loaded.ok ? [] : loaded.faults;
+    const warnings = loaded.ok ? loaded.warnings : [];
+    write(`${JSON.stringify({ status: loaded.ok ? 'ok' : 'faulty', faults, warnings }, null, 2)}\n`);
+    return loaded.ok ? 0 : 1;
+  }
   if (!loaded.ok) {
     for (const fault of loaded.faults) write(`${formatFault(fault)}\n`);
     write(`${loaded.faults.length} ${loaded.faults.length === 1 ? 'fault' : 'faults'}\n`);

@@ -18,10 +18,11 @@ export function configCommands(config: Command, session: Session, end: (exitCode
   config
     .command('check')
     .description('report every fault of SLUICE_CONFIG and the environment; exit 1 if there is one')
-    .action(async () => {
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
       // Loaded here, because no other command needs the configuration's libraries.
       const { configCheck } = await import('./config-check.ts');
-      end(await configCheck(terminal.env, (text) => void terminal.stdout.write(text)));
+      end(await configCheck(terminal.env, (text) => void terminal.stdout.write(text), json));
     });
 
   config

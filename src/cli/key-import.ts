@@ -2,13 +2,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { CommandFailure } from './failure.ts';
+import { progressOn } from './progress.ts';
 import { type Batch, type RowFormat, readBatches } from './records.ts';
 import type { Session } from './session.ts';
 import { printJson, printLine, printNote, type Terminal } from './terminal.ts';
 
 /** A batch is one request, which must end well within the client's time-out. */
 const BATCH = { rowsMax: 1_000, lengthMax: 4_000_000 };
-const BAR_WIDTH = 30;
 
 interface ImportOptions {
   prefix?: string;
@@ -63,6 +63,7 @@ async function importKeys(session: Session, file: string, options: ImportOptions
   const { terminal } = session;
   const source = await openSource(file, terminal);
   const admin = session.admin();
+  const progress = progressOn(terminal.stderr);
   const type = format === 'csv' ? 'text/csv' : 'application/x-ndjson';
   const tally: Tally = { total: 0, created: 0, unchanged: 0, failed: 0, failures: [] };
   let sentTo = 0;
@@ -71,13 +72,13 @@ async function importKeys(session: Session, file: string, options: ImportOptions
       const text = { body: batch.text, type };
       add(tally, await admin.call<Answer>('POST', `/keys/import?${form}`, { text }), batch);
       sentTo = batch.lastLine;
-      source.showProgress(tally.total);
+      progress.show(source.share(), `${tally.total.toLocaleString('en')} rows`);
     }
   } catch (error) {
-    source.endProgress();
     throw withProgress(error, sentTo);
+  } finally {
+    progress.end();
   }
-  source.endProgress();
   report(terminal, tally, options);
 }
 
@@ -91,7 +92,7 @@ function formatOf(file: string): RowFormat | undefined {
   return /\.(ndjson|jsonl)$/i.test(file) ? 'ndjson' : undefined;
 }
 
-async function openSource(file: string, { stdin, stderr }: Terminal) {
+async function openSource(file: string, { stdin }: Terminal) {
   const sizeBytes = file === '-' ? undefined : await sizeOf(file);
   let readBytes = 0;
 
@@ -110,14 +111,8 @@ async function openSource(file: string, { stdin, stderr }: Terminal) {
 
   return {
     chunks: chunks(),
-    showProgress(rows: number): void {
-      if (!stderr.isTTY) return;
-      const share = sizeBytes ? readBytes / sizeBytes : undefined;
-      stderr.write(`\r\x1b[K${share === undefined ? '' : bar(share)}${rows.toLocaleString('en')} rows`);
-    },
-    endProgress(): void {
-      if (stderr.isTTY) stderr.write('\r\x1b[K');
-    },
+    /** Of the file, what is read; undefined: standard input, of which nobody knows the length. */
+    share: () => (sizeBytes ? readBytes / sizeBytes : undefined),
   };
 }
 
@@ -136,11 +131,6 @@ function unreadable(file: string, error: unknown): CommandFailure {
     return new CommandFailure(`${file} is not text in UTF-8. Convert it first.`);
   }
   return new CommandFailure(`cannot read ${file} (${code}). Is it a file that you may read?`);
-}
-
-function bar(share: number): string {
-  const filled = Math.min(BAR_WIDTH, Math.round(share * BAR_WIDTH));
-  return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)} %  `;
 }
 
 function add(tally: Tally, answer: Answer, { lineOffset }: Batch): void {

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import type { KeyRecord } from '../core/principal.ts';
+import type { KeyRecord, ShownKey } from '../core/principal.ts';
+import {
+  addKeyAccessOptions,
+  type KeyAccessOptions,
+  keyAccessFrom,
+  keyAccessLines,
+} from './access-options.ts';
 import {
   type AllowanceChanges,
   type AllowanceOptions,
@@ -9,15 +15,16 @@ import {
   allowanceConflict,
   allowanceFrom,
 } from './allowance-options.ts';
-import { allowanceFields, limitsText, modelsText } from './allowance-text.ts';
+import { allowanceFields } from './allowance-text.ts';
+import { keyListCommand } from './key-list.ts';
 import { type OversizeOptions, oversizeFrom, oversizeOption, oversizeText } from './oversize-option.ts';
 import { policyFrom, policyOption } from './policy-option.ts';
 import { duration, type Session } from './session.ts';
-import { printFields, printJson, printLine, printNote, printTable, type Terminal } from './terminal.ts';
+import { printFields, printJson, printLine, printNote, type Terminal } from './terminal.ts';
 
 type IssuedKey = KeyRecord & { readonly key: string };
 
-interface CreateOptions extends AllowanceOptions, OversizeOptions {
+interface CreateOptions extends AllowanceOptions, OversizeOptions, KeyAccessOptions {
   tenant: string;
   name: string;
   policy?: string;
@@ -26,15 +33,10 @@ interface CreateOptions extends AllowanceOptions, OversizeOptions {
   json?: boolean;
 }
 
-interface UpdateOptions extends AllowanceChanges, OversizeOptions {
+interface UpdateOptions extends AllowanceChanges, OversizeOptions, KeyAccessOptions {
   name?: string;
   policy?: string;
   expiresAt?: string;
-  json?: boolean;
-}
-
-interface ListOptions {
-  tenant?: string;
   json?: boolean;
 }
 
@@ -48,7 +50,7 @@ interface OutputOptions {
 }
 
 export function keyCommands(keys: Command, session: Session): void {
-  addAllowanceOptions(keys.command('create'))
+  addKeyAccessOptions(addAllowanceOptions(keys.command('create')))
     .description('make a key; it is shown once')
     .requiredOption('--tenant <tenant>', 'whose key it is; a new tenant is made on the way')
     .requiredOption('--name <name>', 'what people call it')
@@ -59,22 +61,17 @@ export function keyCommands(keys: Command, session: Session): void {
     .option('--json', 'print the answer of the admin API')
     .action((options: CreateOptions, command: Command) => create(session, options, command));
 
-  keys
-    .command('list')
-    .description('list keys, without the secrets')
-    .option('--tenant <tenant>', 'of this tenant alone')
-    .option('--json', 'print JSON')
-    .action((options: ListOptions) => list(session, options));
+  keyListCommand(keys, session);
 
   keys
     .command('show <id>')
     .description('show one key, without its secret')
     .option('--json', 'print JSON')
     .action(async (id: string, options: OutputOptions) => {
-      printKey(session.terminal, await session.admin().call<KeyRecord>('GET', path(id)), options);
+      printKey(session.terminal, await session.admin().call<ShownKey>('GET', path(id)), options);
     });
 
-  addAllowanceChanges(keys.command('update <id>'))
+  addKeyAccessOptions(addAllowanceChanges(keys.command('update <id>')))
     .description('change a key')
     .option('--name <name>', 'what people call it')
     .addOption(policyOption())
@@ -118,6 +115,7 @@ async function create(session: Session, options: CreateOptions, command: Command
   const json = {
     tenant,
     name,
+    ...keyAccessFrom(options),
     ...allowanceFrom(options),
     policy: policyFrom(options),
     oversize_rule: oversizeFrom(options),
@@ -128,26 +126,6 @@ async function create(session: Session, options: CreateOptions, command: Command
   printSecret(session.terminal, issued, options, intro);
 }
 
-async function list(session: Session, { tenant, json }: ListOptions): Promise<void> {
-  const records = await session.admin().list<KeyRecord>('/keys', tenant === undefined ? {} : { tenant });
-  if (json) return printJson(session.terminal, records);
-  if (records.length === 0) return printNote(session.terminal, 'There are no keys.');
-  printTable(session.terminal, records, [
-    { title: 'ID', text: ({ id }) => id },
-    { title: 'TENANT', text: ({ tenant }) => tenant },
-    { title: 'NAME', text: ({ name }) => name },
-    {
-      title: 'STATUS',
-      text: ({ status }) => status,
-      color: ({ status }) => (status === 'active' ? 'green' : 'red'),
-    },
-    { title: 'CREATED', text: ({ created_at }) => toTheSecond(created_at) },
-    { title: 'EXPIRES', text: ({ expires_at }) => (expires_at ? toTheSecond(expires_at) : 'never') },
-    { title: 'LIMITS', text: ({ limits }) => limitsText(limits) },
-    { title: 'MODELS', text: ({ models }) => modelsText(models) },
-  ]);
-}
-
 async function update(session: Session, id: string, options: UpdateOptions, command: Command): Promise<void> {
   const { name, expiresAt } = options;
   const conflict = allowanceConflict(options);
@@ -155,6 +133,7 @@ async function update(session: Session, id: string, options: UpdateOptions, comm
   const before = () => session.admin().call<KeyRecord>('GET', path(id));
   const json = {
     name,
+    ...keyAccessFrom(options),
     ...(await allowanceChangesFrom(options, before)),
     policy: policyFrom(options),
     oversize_rule: oversizeFrom(options),
@@ -184,7 +163,7 @@ function printSecret(terminal: Terminal, issued: IssuedKey, { json }: OutputOpti
   }
 }
 
-function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions): void {
+function printKey(terminal: Terminal, record: KeyRecord | ShownKey, { json }: OutputOptions): void {
   if (json) printJson(terminal, record);
   else {
     printFields(terminal, {
@@ -192,6 +171,7 @@ function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions
       tenant: record.tenant,
       name: record.name,
       status: record.status,
+      ...keyAccessLines(record),
       ...allowanceFields(record),
       policy: record.policy ?? 'none',
       'oversize rule': oversizeText(record.oversize_rule),
@@ -199,14 +179,11 @@ function printKey(terminal: Terminal, record: KeyRecord, { json }: OutputOptions
       created: record.created_at,
       expires: record.expires_at ?? 'never',
       rotated: record.rotated_at ?? 'never',
+      ...('last_used_at' in record && { 'last used': record.last_used_at ?? 'never' }),
     });
   }
 }
 
 function path(id: string): string {
   return `/keys/${encodeURIComponent(id)}`;
-}
-
-function toTheSecond(instant: string): string {
-  return `${instant.slice(0, 19)}Z`;
 }

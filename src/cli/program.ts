@@ -2,35 +2,39 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { findAdmin } from './admin-address.ts';
 import { AdminClient } from './admin-client.ts';
-import { clusterCommands } from './cluster.ts';
-import { configCommands } from './config-commands.ts';
+import { addCommands } from './commands.ts';
+import { completionCommand } from './completion.ts';
 import { CommandFailure } from './failure.ts';
-import { installationCommands } from './installation.ts';
-import { jobCommands } from './jobs.ts';
-import { keyImportCommand } from './key-import.ts';
-import { keyCommands } from './keys.ts';
-import { modelCommands } from './models.ts';
-import { policyCommands } from './policies.ts';
 import type { Session } from './session.ts';
-import { tenantCommands } from './tenants.ts';
 import { printNote, type Terminal } from './terminal.ts';
-import { upstreamCommands } from './upstreams.ts';
-import { usageCommands } from './usage.ts';
-import { webhookCommands } from './webhooks.ts';
 
-const roles = `
+/** What is run beside the operator commands; `src/main.ts` does it. */
+const roles = [
+  { word: 'gateway', description: 'answers clients' },
+  { word: 'worker', description: 'runs jobs' },
+  { word: 'simulator', description: 'a GPU server without a GPU, for trying things out' },
+  {
+    word: 'up',
+    description: 'Redis, gateways and, where needed, the simulator on this machine; what npm start runs',
+  },
+  {
+    word: 'backup',
+    values: 'FILE|FOLDER',
+    description: 'copies what Sluice keeps in Redis to a file, while everything goes on',
+  },
+  { word: 'restore', values: 'FILE', description: 'puts such a copy back into an empty Redis' },
+];
+
+const help = `
 Roles, each a process of its own:
-  gateway             answers clients
-  worker              runs jobs
-  simulator           a GPU server without a GPU, for trying things out
-  up                  Redis, gateways and, where needed, the simulator on this machine; what npm start runs
-  backup FILE|FOLDER  copies what Sluice keeps in Redis to a file, while everything goes on
-  restore FILE        puts such a copy back into an empty Redis
+${roles.map(({ word, values = '', description }) => `  ${`${word} ${values}`.padEnd(20)}${description}`).join('\n')}
 
 Operator commands speak to the admin API at SLUICE_ADMIN_URL (default http://127.0.0.1:8081)
-with the token in SLUICE_ADMIN_TOKEN or SLUICE_ADMIN_TOKEN_FILE, or with what npm start left in .sluice/.`;
+with the token or an admin key in SLUICE_ADMIN_TOKEN or SLUICE_ADMIN_TOKEN_FILE, or with what npm start left in .sluice/.
 
-/** Runs an operator command. Returns the exit code: 0, 1 (it did not work) or 2 (it was called wrongly). */
+Exit codes: 0 done; 1 it did not work; 2 it was called wrongly; 3 something is wrong with the cluster (status).`;
+
+/** Runs an operator command. Returns the exit code, as the help says. */
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const program = createProgram(terminal, (code) => {
@@ -48,12 +52,12 @@ export async function runProgram(argv: readonly string[], terminal: Terminal): P
   }
 }
 
-function createProgram(terminal: Terminal, end: (exitCode: number) => void): Command {
+export function createProgram(terminal: Terminal, end: (exitCode: number) => void): Command {
   let admin: AdminClient | undefined;
   const session: Session = {
     terminal,
     admin: () => {
-      admin ??= new AdminClient(findAdmin(terminal.env));
+      admin ??= new AdminClient(findAdmin(terminal.env), (warning) => printNote(terminal, warning));
       return admin;
     },
   };
@@ -62,31 +66,14 @@ function createProgram(terminal: Terminal, end: (exitCode: number) => void): Com
     .description('OpenAI-compatible gateway cluster in front of GPU servers that you run yourself')
     .version(packageJson.version, '--version', 'print the version')
     .helpOption('--help', 'print help')
-    .addHelpText('after', roles)
+    .addHelpText('after', help)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
     });
 
-  const keys = program.command('keys').description('API keys');
-  keyCommands(keys, session);
-  keyImportCommand(keys, session);
-  tenantCommands(program.command('tenants').description('who owns the keys'), session);
-  webhookCommands(program.command('webhooks').description('who is told when jobs end'), session);
-  usageCommands(program.command('usage').description('what a tenant has used'), session);
-  upstreamCommands(program.command('upstreams').description('the GPU servers'), session);
-  jobCommands(program.command('jobs').description('requests that run later'), session);
-  clusterCommands(program, session);
-  installationCommands(
-    program.command('installation').description('the data in Redis, after they were lost'),
-    session,
-  );
-  policyCommands(
-    program.command('policies').description('what requests may ask for, beyond limits'),
-    session,
-  );
-  modelCommands(program.command('models').description('what clients may ask for'), session);
-  configCommands(program.command('config').description('the configuration'), session, end);
+  addCommands(program, session, end);
+  completionCommand(program, roles, session);
   return program;
 }

@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander';
 import { type TenantPriority, type TenantRecord, tenantPriorities } from '../core/principal.ts';
 import {
+  addTenantAccessOptions,
+  type TenantAccessOptions,
+  tenantAccessFrom,
+  tenantAccessLines,
+} from './access-options.ts';
+import {
   type AllowanceChanges,
   type AllowanceOptions,
   addAllowanceChanges,
@@ -19,7 +25,7 @@ interface OutputOptions {
   json?: boolean;
 }
 
-interface TreatmentOptions extends JobTermOptions {
+interface TreatmentOptions extends JobTermOptions, TenantAccessOptions {
   policy?: string;
   answerMetadata?: 'on' | 'off';
   showAttempts?: 'on' | 'off';
@@ -115,7 +121,7 @@ function addTreatmentOptions(command: Command): Command {
   const attempts = 'name the GPU servers that were tried in a header of the answers';
   const priority =
     'who waits and who is sent away when all GPU servers of a model are full: the lowest first';
-  return addJobTermOptions(command)
+  return addTenantAccessOptions(addJobTermOptions(command))
     .addOption(policyOption())
     .addOption(new Option('--answer-metadata <switch>', metadata).choices(['on', 'off']))
     .addOption(new Option('--show-attempts <switch>', attempts).choices(['on', 'off']))
@@ -131,6 +137,7 @@ function treatmentFields(options: TreatmentOptions) {
     show_attempts: isOn(showAttempts),
     priority,
     ...jobTermFields(options),
+    ...tenantAccessFrom(options),
   };
 }
 
@@ -150,6 +157,7 @@ function printTenant(terminal: Terminal, tenant: TenantRecord, { json }: OutputO
     'answer metadata': answer_metadata ? 'on' : 'off',
     'show attempts': show_attempts ? 'on' : 'off',
     ...jobTermLines(tenant),
+    ...tenantAccessLines(tenant),
     created: created_at,
   });
 }

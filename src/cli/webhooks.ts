@@ -81,9 +81,11 @@ function endpointCommands(webhooks: Command, { admin, terminal }: Session): void
   webhooks
     .command('remove <tenant>')
     .description('tell a tenant nothing any more, and drop the events that wait')
-    .action(async (tenant: string) => {
-      await admin().call('DELETE', path(tenant));
-      printLine(terminal, `The webhook of ${tenant} is removed.`);
+    .option('--json', 'print JSON')
+    .action(async (tenant: string, { json }: OutputOptions) => {
+      const removed = await admin().call('DELETE', path(tenant));
+      if (json) printJson(terminal, removed);
+      else printLine(terminal, `The webhook of ${tenant} is removed.`);
     });
 }
 

@@ -96,16 +96,20 @@ export const quotasSchema = z
 const modelName = z.string('must be text').regex(modelPattern, 'must be 1 to 128 visible ASCII characters');
 const modelCount = `must name 1 to ${MODELS_MAX} models; null allows all`;
 const modelList = z.array(modelName).min(1, modelCount).max(MODELS_MAX, modelCount);
-const modelLimits = z.record(
-  z.string(),
-  limitsSchema,
-  'must be a list of names, or a mapping of names to limits; null allows all models',
-);
+const modelLimits = z
+  .record(
+    z.string(),
+    limitsSchema,
+    'must be a list of names, or a mapping of names to limits; null allows all models',
+  )
+  .meta({ minProperties: 1, maxProperties: MODELS_MAX, propertyNames: { pattern: modelPattern.source } });
 /** Told apart from the rest, because the place of any other fault holds the name. */
 const misfitNames = z.never('must have names of 1 to 128 visible ASCII characters');
 const misfitCount = z.never(modelCount);
 
-export const modelsSchema = dispatched((value) => {
+const modelAccess = [z.null(), modelList, modelLimits];
+
+export const modelsSchema = dispatched(modelAccess, (value) => {
   if (value === null) return z.null();
   if (Array.isArray(value)) return modelList;
   const names = Object.keys(Object(value));

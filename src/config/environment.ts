@@ -135,6 +135,18 @@ export const variables: readonly Variable[] = [
   },
   {
     ...plain,
+    name: 'SLUICE_TLS_CERT_FILE',
+    path: ['listen', 'tls', 'cert_file'],
+    meaning: 'PEM file of the certificate, for HTTPS on the public listener itself.',
+  },
+  {
+    ...plain,
+    name: 'SLUICE_TLS_KEY_FILE',
+    path: ['listen', 'tls', 'key_file'],
+    meaning: 'PEM file of its private key.',
+  },
+  {
+    ...plain,
     name: 'LOG_LEVEL',
     path: ['log', 'level'],
     meaning: 'trace, debug, info, warn, error, fatal or silent.',

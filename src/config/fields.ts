@@ -1,4 +1,5 @@
 /** Values that stand at several places of the configuration. The messages follow the rule of schema.ts. */
+import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { tenantNamePattern } from '../core/principal.ts';
 
@@ -38,6 +39,17 @@ export const policyName = z
     'must be 1 to 64 letters, digits, dots, dashes or _, beginning with a letter or digit; write it as careful',
   )
   .refine((text) => text !== 'none', 'must not be none, which means no policy; choose another name');
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  if (isIP(address) === 0 || address.includes('%') || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIPv4(address) ? 32 : 128));
+}
+
+/** A zone stands for a link of one machine, and no rule of a cluster can name it. */
+export const network = z
+  .string()
+  .refine(isNetwork, 'must be an address or a network; write it as 10.0.0.7 or 10.0.0.0/8');
+
 export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const variable = z
   .string()

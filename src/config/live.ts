@@ -27,7 +27,7 @@ export interface ConfigChange {
 /**
  * What the gateway shall work with. Routes stay as they were at the start, so a server that one of them leads to
  * stays too, although the new configuration has no use for it; likewise a policy that the defaults of keys and
- * tenants name.
+ * tenants name, or a plan of tokens.
  */
 export function liveConfig(started: Config, before: LiveConfig, next: Config): LiveConfig {
   const { upstreams, models, default_model, timeouts, caps, media } = next;
@@ -38,8 +38,13 @@ export function liveConfig(started: Config, before: LiveConfig, next: Config): L
   return { upstreams: [...upstreams, ...left], models, default_model, timeouts, caps, media, policies };
 }
 
-function policiesLeft({ defaults, tenants }: Config, before: LiveConfig, next: Config): readonly Policy[] {
-  const wanted = new Set([defaults.key, defaults.tenant, ...tenants].map(({ policy }) => policy));
+function policiesLeft(
+  { auth, defaults, tenants }: Config,
+  before: LiveConfig,
+  next: Config,
+): readonly Policy[] {
+  const plans = Object.values(auth.jwt?.plans ?? {});
+  const wanted = new Set([defaults.key, defaults.tenant, ...tenants, ...plans].map(({ policy }) => policy));
   const named = new Set(next.policies.map(({ name }) => name));
   return before.policies.filter(({ name }) => wanted.has(name) && !named.has(name));
 }

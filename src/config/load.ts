@@ -17,7 +17,7 @@ import { explain, unexplained } from './explain.ts';
 import { type Fault, type Finding, formatPath } from './fault.ts';
 import { checkReferences } from './references.ts';
 import { type Config, type ConfigInput, configSchema } from './schema.ts';
-import { readUpstreamKeys, secretsInFile } from './secrets.ts';
+import { readNamedSecrets, secretsInFile } from './secrets.ts';
 import { freeze, isMapping, merge, put, upstreamsOf, type Values, valueAt } from './values.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -44,15 +44,15 @@ export function loadConfig({ env, readFile = readText, defaults = {} }: LoadOpti
   const file = fileName ? openFile(fileName, readFile) : undefined;
   const base = merge(defaults as Values, file?.value ?? {});
   const environment = readEnvironment(env, readFile, upstreamsOf(base).length);
-  const upstreamKeys = readUpstreamKeys(base, env, readFile);
-  const settings = [...environment.settings, ...upstreamKeys.settings];
+  const named = readNamedSecrets(base, env, readFile);
+  const settings = [...environment.settings, ...named.settings];
   const raw = settings.reduce(put, base);
 
   const parsed = configSchema.safeParse(raw, { error: unexplained });
   const findings = [
     ...(parsed.success ? [] : explain(raw, parsed.error.issues, variableFor)),
     ...checkReferences(raw),
-    ...upstreamKeys.findings,
+    ...named.findings,
   ];
   const locate = (finding: Finding) => placed(finding, raw, settings, file, fileName);
   const faults = [

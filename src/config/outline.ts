@@ -6,7 +6,7 @@ const texts = z.array(text).catch([]);
 const number = z.number().optional().catch(undefined);
 const timeouts = z.object({ first_byte_ms: number, total_ms: number }).catch({});
 const lease = z.object({ lease_seconds: number, heartbeat_seconds: number }).catch({});
-const listener = z.object({ port: number }).catch({});
+const listener = z.object({ port: number, docs: z.boolean().optional().catch(undefined) }).catch({});
 
 /** A name, or a mapping with one. */
 const member = z
@@ -34,7 +34,13 @@ const route = z
 const named = z.object({ name: text, policy: text }).catch({});
 const terms = z.object({ policy: text }).catch({});
 
+/** Plans of tokens. */
+const auth = z
+  .object({ jwt: z.object({ plans: z.record(z.string(), terms).catch({}) }).catch({ plans: {} }) })
+  .catch({ jwt: { plans: {} } });
+
 export const outlineSchema = z.object({
+  auth,
   listen: listener,
   admin: listener,
   admission: lease.optional().transform((given) => given ?? {}),

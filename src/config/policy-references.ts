@@ -89,12 +89,16 @@ function repeated(section: string, names: readonly unknown[]): Finding[] {
   });
 }
 
-function unknownPolicies({ policies, defaults, tenants }: Outline): Finding[] {
+function unknownPolicies({ policies, defaults, tenants, auth }: Outline): Finding[] {
   const known = new Set(policies.flatMap(({ name }) => (typeof name === 'string' ? [name] : [])));
   const places: [Path, string | undefined][] = [
     [['defaults', 'key', 'policy'], defaults.key.policy],
     [['defaults', 'tenant', 'policy'], defaults.tenant.policy],
     ...tenants.map(({ policy }, index): [Path, string | undefined] => [['tenants', index, 'policy'], policy]),
+    ...Object.entries(auth.jwt.plans).map(([name, { policy }]): [Path, string | undefined] => [
+      ['auth', 'jwt', 'plans', name, 'policy'],
+      policy,
+    ]),
   ];
   return places.flatMap(([path, name]) => {
     if (name === undefined || known.has(name)) return [];

@@ -69,9 +69,7 @@ export const upstream = z.strictObject({
     .describe(
       'Calls, of all gateways together, that keep it fully busy: for the metric of servers wanted. Workers run no more jobs there; callers it does not bound.',
     ),
-  load_metrics: dispatched<typeof noMetrics | typeof loadMetrics>((value) =>
-    value === false ? noMetrics : loadMetrics,
-  )
+  load_metrics: dispatched([noMetrics, loadMetrics], (value) => (value === false ? noMetrics : loadMetrics))
     .default('/metrics')
     .describe('Path of its Prometheus metrics, for the calls that it runs and holds back; false: not read.'),
   labels: labels.default({}).describe('For operators: where it stands, what it runs.'),
@@ -100,11 +98,7 @@ const member = z.strictObject(
 );
 const bareMember = name.transform((text): z.output<typeof member> => ({ name: text, weight: 1 }));
 const members = z
-  .array(
-    dispatched<typeof member | typeof bareMember>((value) =>
-      typeof value === 'string' ? bareMember : member,
-    ),
-  )
+  .array(dispatched([bareMember, member], (value) => (typeof value === 'string' ? bareMember : member)))
   .min(1);
 
 const version = z.strictObject({

@@ -68,7 +68,7 @@ export const modelPrices = z
       .optional()
       .describe('For those that the server had in its prefix cache; default: input_per_million_usd.'),
     output_per_million_usd: perMillion.optional().describe('For a million tokens of answer.'),
-    image_usd: dispatched((value) => (Array.isArray(value) ? tiers : each))
+    image_usd: dispatched([each, tiers], (value) => (Array.isArray(value) ? tiers : each))
       .optional()
       .describe(
         'For an image, or a list by size; an image larger than the last entry costs as much as that.',

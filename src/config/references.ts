@@ -49,7 +49,11 @@ function isBuiltIn(path: string): boolean {
   return path === '/' || path === '/health' || path === '/v1' || path.startsWith('/v1/');
 }
 
-function collidingRoutes({ routes }: Outline): Finding[] {
+function isDocumentation(path: string): boolean {
+  return path === '/docs' || path.startsWith('/docs/') || path === '/openapi.json';
+}
+
+function collidingRoutes({ routes, listen }: Outline): Finding[] {
   const seen = new Map<string, Path>();
   return routes.flatMap(({ path: publicPath, methods }, index): Finding[] => {
     if (publicPath === undefined) return [];
@@ -57,6 +61,16 @@ function collidingRoutes({ routes }: Outline): Finding[] {
     if (isBuiltIn(publicPath)) {
       const problem = `${quoted(publicPath)} belongs to the gateway itself`;
       return [{ path, problem, remedy: 'choose a path other than /, /health and all under /v1' }];
+    }
+    if (listen.docs && isDocumentation(publicPath)) {
+      const problem = `${quoted(publicPath)} belongs to the documentation`;
+      return [
+        {
+          path,
+          problem,
+          remedy: 'choose a path other than /openapi.json and all under /docs, or leave out listen.docs',
+        },
+      ];
     }
     return methods.flatMap((method) => {
       const call = `${method} ${publicPath}`;

@@ -3,12 +3,12 @@
  * (environment.ts). Names are snake_case with their unit last and are used as they are in the code. A message
  * of a rule reads `must …`, and what stands behind its `; ` becomes the remedy of the fault.
  */
-import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import {
   credential,
   mediaHost,
   name,
+  network,
   parseHttpUrl,
   tenantName,
   timeoutDifferences,
@@ -16,11 +16,14 @@ import {
   upstreamPath,
 } from './fields.ts';
 import { jobs, worker } from './jobs.ts';
+import { jwt } from './jwt.ts';
 import { policy } from './policies.ts';
 import { model, upstream } from './pools.ts';
 import { routePrices } from './prices.ts';
 import { parseRedisAddress } from './redis-address.ts';
+import { signatures } from './signatures.ts';
 import { defaultTerms, tenantSeed } from './tenants.ts';
+import { listenerTls } from './tls.ts';
 import { webhooks } from './webhooks.ts';
 
 const port = z.int().min(0).max(65_535);
@@ -31,15 +34,6 @@ const publicPath = z
     /^\/[A-Za-z0-9._~/-]*$/,
     'must begin with / and hold only letters, digits and . _ ~ / -; write it as /predict, patterns are not supported',
   );
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/');
-  if (isIP(address) === 0 || more.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIPv4(address) ? 32 : 128));
-}
-
-const network = z
-  .string()
-  .refine(isNetwork, 'must be an address or a network; write it as 10.0.0.7 or 10.0.0.0/8');
 
 const origin = z
   .string()
@@ -98,6 +92,13 @@ export const configSchema = z.strictObject({
           'Idle connections; longer than the balancer keeps them (nginx: 60 s), or it meets a closed one.',
         ),
       trusted_proxies: z.array(network).default([]).describe('Addresses whose X-Forwarded-For is believed.'),
+      docs: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Its document at /openapi.json and as a page at /docs, for everybody. The admin listener always has both.',
+        ),
+      tls: listenerTls.optional().describe('HTTPS in place of HTTP; for those without a balancer in front.'),
     })
     .prefault({}),
   admin: z
@@ -112,6 +113,14 @@ export const configSchema = z.strictObject({
         .min(16, 'must be at least 16 characters; make one with: openssl rand -hex 32')
         .optional()
         .describe('Bearer for /admin; without it the admin API is off. Set from SLUICE_ADMIN_TOKEN.'),
+      audit_kept: z
+        .int()
+        .min(100)
+        .max(1_000_000)
+        .default(10_000)
+        .describe(
+          'Entries of the audit trail that are kept; the oldest go first. Each takes some 500 bytes.',
+        ),
     })
     .prefault({}),
   redis: z
@@ -199,6 +208,7 @@ export const configSchema = z.strictObject({
         .describe('Keys that hold while the environment names them. Set from SLUICE_KEYS.'),
     })
     .prefault({}),
+  auth: z.strictObject({ jwt: jwt.optional(), signatures }).prefault({}).describe('Ways in beside keys.'),
   defaults: z
     .strictObject({
       key: defaultTerms.describe('For a new key, an imported one, and those of SLUICE_KEYS.'),

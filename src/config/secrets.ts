@@ -15,6 +15,7 @@ const secretPaths = [
   /^queue\.redis_url$/,
   /^keys\.environment/,
   /^upstreams\[\d+\]\.(api_key|api_key_env|url)$/,
+  /^auth\.jwt\.issuers\[\d+\]\.(secret|secret_env)$/,
 ];
 
 export function isSecret(path: Path): boolean {
@@ -22,26 +23,36 @@ export function isSecret(path: Path): boolean {
   return secretPaths.some((pattern) => pattern.test(place));
 }
 
-/** Fetches what `api_key_env` names, so that nothing behind this point reads the environment. */
-export function readUpstreamKeys(base: Readonly<Values>, env: Environment, readFile: ReadFile) {
+/** Fetches what `api_key_env` and `secret_env` name, so that nothing behind this point reads the environment. */
+export function readNamedSecrets(base: Readonly<Values>, env: Environment, readFile: ReadFile) {
   const settings: Setting[] = [];
   const findings: Finding[] = [];
-  for (const [index, upstream] of upstreamsOf(base).entries()) {
-    const name = isMapping(upstream) ? upstream.api_key_env : undefined;
+  const places: [owner: unknown, path: Path, field: string][] = [
+    ...upstreamsOf(base).map((one, index): [unknown, Path, string] => [one, ['upstreams', index], 'api_key']),
+    ...issuersOf(base).map((one, index): [unknown, Path, string] => [one, [...issuersPath, index], 'secret']),
+  ];
+  for (const [owner, place, field] of places) {
+    const name = isMapping(owner) ? owner[`${field}_env`] : undefined;
     if (typeof name !== 'string' || !variablePattern.test(name)) continue;
     const found = readSecret(env, name, readFile);
     if (found?.ok) {
-      settings.push({ path: ['upstreams', index, 'api_key'], value: found.value, source: found.source });
+      settings.push({ path: [...place, field], value: found.value, source: found.source });
     } else {
-      const path = ['upstreams', index, 'api_key_env'];
       findings.push({
-        path,
+        path: [...place, `${field}_env`],
         problem: found?.problem ?? unset(name),
         remedy: found?.remedy ?? 'set it, or the same with _FILE',
       });
     }
   }
   return { settings, findings };
+}
+
+const issuersPath = ['auth', 'jwt', 'issuers'] as const;
+
+function issuersOf(base: Readonly<Values>): readonly unknown[] {
+  const issuers = valueAt(base, issuersPath);
+  return Array.isArray(issuers) ? issuers : [];
 }
 
 /** What does not look like a variable may be the key itself, put into the wrong place, and is not repeated. */
@@ -60,6 +71,10 @@ export function secretsInFile(value: Readonly<Values>): Finding[] {
     ...upstreams.map((_, index): [Path, string] => [
       ['upstreams', index, 'api_key'],
       'put it into an environment variable and name that in api_key_env',
+    ]),
+    ...issuersOf(value).map((_, index): [Path, string] => [
+      [...issuersPath, index, 'secret'],
+      'put it into an environment variable and name that in secret_env',
     ]),
   ];
   const findings = places

@@ -9,6 +9,7 @@ import {
   WEIGHT_MAX,
   WEIGHT_MIN,
 } from '../core/principal.ts';
+import { accessRules, requireJwt } from './access.ts';
 import { limitsSchema, modelsSchema, quotasSchema } from './allowance.ts';
 import { policyName, tenantName } from './fields.ts';
 
@@ -62,4 +63,8 @@ export const tenantSeed = z.strictObject({
   over_limit: jobTerms.over_limit.default(usualJobTerms.over_limit),
   hold_seconds: jobTerms.hold_seconds.default(usualJobTerms.hold_seconds),
   weight: jobTerms.weight.default(usualJobTerms.weight),
+  allowed_addresses: accessRules.allowed_addresses.default([]),
+  require_signature: accessRules.require_signature.default(false),
+  require_client_certificate: accessRules.require_client_certificate.default(false),
+  require_jwt: requireJwt.default(false),
 });

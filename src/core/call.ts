@@ -1,4 +1,6 @@
+import type { WayIn } from './access.ts';
 import type { AttemptFailure } from './attempt-failure.ts';
+import type { CallSignature } from './call-signature.ts';
 import type { CallTrace } from './call-trace.ts';
 import { type Blame, errorTable, type Refusal } from './errors.ts';
 import type { Principal } from './principal.ts';
@@ -58,6 +60,9 @@ export class Call {
   /** Where it stands among the calls that have not ended. */
   slot = -1;
   principal: Principal | undefined = undefined;
+  way: WayIn = 'key';
+  /** Set where the caller has signed. */
+  signature: CallSignature | undefined = undefined;
   /** Public name from the configuration. */
   model: string | undefined = undefined;
   /** Of the model, from the configuration. */

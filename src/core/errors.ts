@@ -91,6 +91,14 @@ export const errorTable = {
     code: 'model_not_allowed',
     meaning: 'The key may not use this model.',
   },
+  permission_denied: {
+    ...client,
+    type: 'permission_error',
+    status: 403,
+    code: 'permission_denied',
+    meaning:
+      'The key is good, but not for this request: its scopes or role, or the addresses that may use it.',
+  },
   not_found: { ...client, status: 404, code: 'not_found', meaning: 'There is nothing at this path.' },
   model_not_found: {
     ...client,

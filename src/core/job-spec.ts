@@ -7,6 +7,7 @@
  * is not run.
  */
 import type { Charge } from './ticket.ts';
+import type { TokenSubject } from './token-subject.ts';
 
 export interface JobSpec {
   /** A pass-through route has neither model nor tokens; all its `model` says is its pattern. */
@@ -48,6 +49,8 @@ export interface JobSpec {
   /** Where the request stands in a trace, as W3C writes it; absent: in none. */
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  /** Of whoever came in with a token: no record in Redis says what he may do; absent: he had a key. */
+  readonly subject?: TokenSubject | undefined;
 }
 
 /** Some hundred bytes are usual; a prompt with thousands of images has an estimate for each. */
@@ -100,7 +103,7 @@ const chargeFields: Readonly<Record<keyof Charge, Check>> = {
 };
 
 /** Whoever reads what may be absent takes nothing else for it than what he understands. */
-type Needed = Exclude<keyof JobSpec, 'traceparent' | 'tracestate'>;
+type Needed = Exclude<keyof JobSpec, 'traceparent' | 'tracestate' | 'subject'>;
 
 const specFields: Readonly<Record<Needed, Check>> = {
   kind: (value) => value === 'inference' || value === 'pass_through',

@@ -40,6 +40,11 @@ export function kindOf(parameter: string): Kind | undefined {
   return Object.hasOwn(kinds, parameter) ? kinds[parameter] : undefined;
 }
 
+/** All whose type or largest value is known. */
+export function knownParameters(): string[] {
+  return [...new Set([...Object.keys(kinds), ...Object.keys(capped)])];
+}
+
 export function isOfKind(kind: Kind, value: unknown): boolean {
   return matches[kind](value);
 }

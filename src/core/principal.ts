@@ -1,4 +1,6 @@
+import type { AccessDemands, AccessRules, AccessScope } from './access.ts';
 import type { Allowance } from './limits.ts';
+import type { TokenSubject } from './token-subject.ts';
 
 /**
  * Who may call. Wire shapes are snake_case and used as they are: a stored record, the admin API's answer and
@@ -25,12 +27,18 @@ export type OversizeDifferences =
   | false
   | { readonly [Bound in keyof OversizeRule]?: number | false | undefined };
 
-export interface KeyRecord extends Allowance {
+export interface KeyRecord extends Allowance, AccessRules {
   /** `key_` + 12 characters. Public: it may stand in logs. */
   readonly id: string;
   readonly tenant: string;
   readonly name: string;
   readonly status: KeyStatus;
+  /** For people; '': none. */
+  readonly note: string;
+  /** By which people find it. */
+  readonly tags: readonly string[];
+  /** What it may be used for. */
+  readonly scopes: readonly AccessScope[];
   /** Name of the policy of its calls, beside that of its tenant; null: none. */
   readonly policy: string | null;
   /** For its requests, what differs from the rule of their model; null: nothing. */
@@ -44,6 +52,18 @@ export interface KeyRecord extends Allowance {
   readonly rotated_at: string | null;
   /** Grows with every change. */
   readonly revision: number;
+}
+
+/** A key as it is shown. */
+export interface ShownKey extends KeyRecord {
+  /** ISO 8601; null: never, as far as is known. About a minute late, and a replica that dies forgets its last one. */
+  readonly last_used_at: string | null;
+}
+
+/** When a key was last used, through this replica. */
+export interface KeyUse {
+  /** Wall clock; 0: not yet. */
+  lastAtMs: number;
 }
 
 /** Who waits and who is sent away when all GPU servers of a model are full: the lowest first. */
@@ -83,7 +103,9 @@ export const usualJobTerms: JobTerms = Object.freeze({
 });
 
 /** What a tenant may use, and how its calls are treated. */
-export interface TenantTerms extends Allowance, JobTerms {
+export interface TenantTerms extends Allowance, JobTerms, AccessRules {
+  /** Keys of the tenant are refused, and only tokens are taken. */
+  readonly require_jwt: boolean;
   /** Name of the policy of all its calls; null: none. */
   readonly policy: string | null;
   /** Whether JSON answers carry `metadata`. */
@@ -96,6 +118,8 @@ export interface TenantTerms extends Allowance, JobTerms {
 export interface TenantRecord extends TenantTerms {
   readonly name: string;
   readonly status: 'active' | 'disabled';
+  /** Of no other tenant, in whatever case it is written; null: none. */
+  readonly email: string | null;
   readonly created_at: string;
   readonly revision: number;
 }
@@ -129,6 +153,12 @@ export interface Principal {
   readonly jobs: JobTerms;
   /** Of the key; null: as the model has it. */
   readonly oversizeRule: OversizeDifferences | null;
+  /** Undefined: nothing is demanded of its calls. */
+  readonly access: AccessDemands | undefined;
+  /** Where its use is noted; undefined: nowhere. */
+  readonly use: KeyUse | undefined;
   /** When the holder's page of usage begins: creation of the key, ISO 8601. */
   readonly createdAt: string;
+  /** Of the token that it came in with; absent: it came in with a key. */
+  readonly subject?: TokenSubject | undefined;
 }

@@ -1,15 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Admission, limitsKeepChanging } from '../admission/admission.ts';
 import type { Estimator } from '../admission/estimate/estimator.ts';
-import { presentedKey } from '../admission/presented-key.ts';
 import { chargeOf, type Reservation, settlementAsReserved, settlementOf } from '../admission/settlement.ts';
 import type { Ticket } from '../admission/tickets/ticket.ts';
-import type { Verdict } from '../admission/verdict.ts';
 import type { CallTrace } from '../core/call-trace.ts';
 import type { Refusal } from '../core/errors.ts';
 import type { Prices } from '../core/money.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Model } from '../upstream/models.ts';
+import type { Authentication } from './authenticate.ts';
 import type { Inference, Step } from './exchange.ts';
 import { refusalOfError } from './faults.ts';
 import { checkAllowed } from './model-access.ts';
@@ -22,10 +21,7 @@ export interface AdmitParts {
   readonly estimator: Estimator;
   /** By pattern of the route. */
   readonly pricesOf: (path: string) => Prices;
-  readonly authenticator: {
-    /** Asks Redis, although the key is known. */
-    authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict>;
-  };
+  readonly authentication: Pick<Authentication, 'anew'>;
   readonly responder: Responder;
   /** What a call has cost could not be told, so its reservation stands. */
   readonly settlementFailed: (error: Error) => void;
@@ -99,7 +95,7 @@ function timeAdmission(trace: CallTrace, asked: Promise<unknown>): void {
 }
 
 async function askForTicket(
-  { admission, estimator, authenticator }: AdmitParts,
+  { admission, estimator, authentication }: AdmitParts,
   request: FastifyRequest,
   first: Reservation,
   reserveAnew: ReserveAnew,
@@ -115,8 +111,7 @@ async function askForTicket(
       return { ticket: result.ticket, reservation };
     }
     if (result.kind === 'refused') return result.refusal;
-    const presented = presentedKey(request.headers) as string;
-    const verdict = await authenticator.authenticateAnew(presented, call.clientAddress, Date.now());
+    const verdict = await authentication.anew(request);
     if (!verdict.ok) return verdict.refusal;
     const anew = reserveAnew(verdict.principal, reservation);
     if (!('prices' in anew)) return anew;

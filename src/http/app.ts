@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http';
 import cors from '@fastify/cors';
 import fastify, {
   type FastifyInstance,
@@ -15,7 +16,7 @@ import type { Router } from '../upstream/router.ts';
 import type { SharedCalls } from '../upstream/shared/shared-calls.ts';
 import { TokenCounter } from '../upstream/tokenize.ts';
 import { type AdmitParts, admitInference } from './admit.ts';
-import { type AuthenticateParts, authenticateStep } from './authenticate.ts';
+import { type AuthenticateParts, createAuthentication } from './authenticate.ts';
 import { jsonBodyParser } from './body.ts';
 import { refuseConnections } from './connection.ts';
 import { openCall } from './context.ts';
@@ -33,10 +34,12 @@ import { type JobRoutesParts, registerJobs } from './jobs/routes.ts';
 import type { TakeParts } from './jobs/take.ts';
 import { limitHeaderNames } from './limit-headers.ts';
 import { watchMethods } from './methods.ts';
-import { listModels, showModel } from './models-route.ts';
+import { listModels, MODELS_PATH, showModel } from './models-route.ts';
+import { type PublicDocumentation, registerPublicDocs } from './openapi/public-routes.ts';
 import { registerPassthrough } from './passthrough.ts';
 import { Responder } from './respond.ts';
 import { storedHeaderNames } from './stored-headers.ts';
+import type { ListenerTls } from './tls.ts';
 import { usageRoute } from './usage-route.ts';
 
 export interface PublicAppParts {
@@ -45,6 +48,7 @@ export interface PublicAppParts {
   /** What may change meanwhile. */
   readonly live: () => LiveConfig;
   readonly version: string;
+  readonly documentation: Pick<PublicDocumentation, 'watch' | 'text'>;
   readonly models: Models;
   readonly router: Router;
   readonly exchanges: Exchanges;
@@ -53,9 +57,13 @@ export interface PublicAppParts {
   readonly cacheAsked: EqualParts['cacheAsked'];
   readonly once: IdempotencyParts['once'];
   readonly jobs: JobRoutesParts['jobs'] & TakeParts['jobs'];
-  readonly authenticator: AdmitParts['authenticator'] & AuthenticateParts['authenticator'];
+  readonly authenticator: AuthenticateParts['authenticator'];
+  readonly tokens?: AuthenticateParts['tokens'];
+  readonly signatures?: AuthenticateParts['signatures'];
   readonly admission: AdmitParts['admission'];
   readonly tracer?: Tracer | undefined;
+  /** Undefined: plain HTTP. */
+  readonly tls?: Pick<ListenerTls, 'serverOptions'> | undefined;
   readonly estimator: AdmitParts['estimator'];
   readonly pricesOf: AdmitParts['pricesOf'];
   readonly settlementFailed: AdmitParts['settlementFailed'];
@@ -71,7 +79,7 @@ export interface PublicAppParts {
  * The path of a request. Each step either answers, which ends it, or calls the next one:
  *
  *     openCall       400       id, record, odd HTTP
- *     authenticate   401 429 503   before the body is read: nobody unknown makes us hold 20 MB
+ *     authenticate   401 403 429 503   before the body is read: nobody unknown makes us hold 20 MB
  *     body parser    400 413 415
  *     validate       400
  *     route          403 404 503
@@ -89,14 +97,17 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
   const hasCors = config.cors.origins.length > 0;
   const responder = new Responder(exchanges, hasCors);
   const open = openCall({ ...parts, responder, ended: endedBy(parts) });
-  const app = createServer(config, {
+  const faults: ConnectionFaults = {
     clientErrorHandler: refuseConnections({ ...parts, responder }),
     // A target that cannot be decoded has no route, so no hook runs.
     frameworkErrors: (error, request, reply) =>
       open(request, reply, () => responder.refuse(request, reply, refusalOfError(error))),
-  });
-  const authenticate = authenticateStep({ ...parts, responder });
+  };
+  const app = createServer(config, faults, parts.tls);
+  const authentication = createAuthentication({ ...parts, responder });
+  const authenticate = authentication.step('inference');
   const tokenCounter = new TokenCounter(() => performance.now());
+  parts.documentation.watch(app);
   const refuseOtherMethods = watchMethods(app, responder.refuse.bind(responder));
 
   app.decorateRequest('inference', null);
@@ -109,7 +120,7 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
 
   app.after(() => {
     app.addHook('onRequest', unknownPath(responder));
-    const divert = diversion({ ...parts, responder });
+    const divert = diversion({ ...parts, responder, authentication });
     for (const endpoint of endpoints) {
       app.route({
         method: 'POST',
@@ -121,20 +132,22 @@ export function createPublicApp(parts: PublicAppParts): FastifyInstance {
           checkContextLength({ ...parts, responder, tokenCounter }),
           idempotency({ ...parts, responder, diversion: divert, replay: replay({ ...parts, responder }) }),
           divert.step,
-          admitInference({ ...parts, responder }, divert.overLimit),
+          admitInference({ ...parts, responder, authentication }, divert.overLimit),
         ],
         handler: answer({ ...parts, responder }),
       });
     }
     const createdAt = Math.floor(Date.now() / 1_000);
-    app.get('/v1/models', { onRequest: authenticate }, listModels({ models, responder, createdAt }));
-    app.get('/v1/models/*', { onRequest: authenticate }, showModel({ models, responder, createdAt }));
+    app.get(MODELS_PATH, { onRequest: authenticate }, listModels({ models, responder, createdAt }));
+    app.get(`${MODELS_PATH}/*`, { onRequest: authenticate }, showModel({ models, responder, createdAt }));
     const limitMs = config.redis.command_timeout_ms;
-    app.get('/v1/usage', { onRequest: authenticate }, usageRoute({ ...parts, responder, limitMs }));
-    registerJobs(app, { ...parts, responder, authenticate });
+    const onUsage = authentication.step('usage');
+    app.get('/v1/usage', { onRequest: onUsage }, usageRoute({ ...parts, responder, limitMs }));
+    registerJobs(app, { ...parts, responder, authenticate: authentication.step('jobs') });
     app.get('/', index({ ...parts, responder }));
     app.get('/health', health({ ...parts, responder }));
-    registerPassthrough(app, { ...parts, responder, authenticate });
+    if (config.listen.docs) registerPublicDocs(app, { ...parts, responder });
+    registerPassthrough(app, { ...parts, responder, authenticate, authentication });
     app.after(refuseOtherMethods);
   });
   return app;
@@ -153,8 +166,24 @@ const MAX_HEADER_BYTES = 16_384;
 /** Node looks for slow connections only every 30 s unless told. */
 const CONNECTIONS_CHECK_MS = 1_000;
 
-function createServer({ listen }: Config, faults: ConnectionFaults): FastifyInstance {
+function createServer(
+  { listen }: Config,
+  faults: ConnectionFaults,
+  tls: PublicAppParts['tls'],
+): FastifyInstance {
+  const http: ServerOptions = {
+    headersTimeout: Math.min(listen.header_timeout_ms, listen.body_timeout_ms),
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    // Node would answer without a body; `openCall` looks at it.
+    requireHostHeader: false,
+  };
+  // A server of HTTPS takes all of it in one, and is one of HTTP in all that is done with it here.
+  const transport = (tls ? { https: { ...http, ...tls.serverOptions } } : { http }) as {
+    http: ServerOptions;
+  };
   const app = fastify({
+    ...transport,
     ...faults,
     logger: false,
     genReqId: () => '',
@@ -165,13 +194,6 @@ function createServer({ listen }: Config, faults: ConnectionFaults): FastifyInst
     exposeHeadRoutes: true,
     // A body is checked as it is: nothing coerced, removed or filled in.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
-    http: {
-      headersTimeout: Math.min(listen.header_timeout_ms, listen.body_timeout_ms),
-      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      // Node would answer without a body; `openCall` looks at it.
-      requireHostHeader: false,
-    },
     // Names of models may be longer than the 100 characters that the router takes by itself.
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { RefusalError, refusal } from '../core/errors.ts';
+import { invalidKey } from '../admission/keys/key-refusals.ts';
+import { type Refusal, RefusalError, refusal } from '../core/errors.ts';
 import { type JsonFault, JsonScanner, type Member } from '../core/json-scan.ts';
 
 /** A JSON object as it came and as it reads. */
@@ -32,6 +33,7 @@ function collect(
 ): void {
   const pieces: Buffer[] = [];
   let bytes = 0;
+  const signed = request.call.signature?.body;
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > limitBytes) return done(tooLarge(limitBytes));
   const stop = (error: Error) => {
@@ -48,14 +50,21 @@ function collect(
     } catch (error) {
       return stop(error as Error);
     }
+    signed?.update(piece);
     pieces.push(piece);
   };
   const onEnd = () => {
     request.call.bytesIn = bytes;
+    if (signed !== undefined && !signed.holds()) return done(new RefusalError(bodyNotSigned(request)));
     const [only] = pieces;
     done(null, only && pieces.length === 1 ? only : Buffer.concat(pieces));
   };
   payload.on('data', onData).on('end', onEnd);
+}
+
+/** Nothing has been read from the body yet, so nothing was decided by it. */
+function bodyNotSigned({ call }: FastifyRequest): Refusal {
+  return invalidKey(`signature of another body ${call.signature?.signer}`);
 }
 
 function tooLarge(limitBytes: number): RefusalError {

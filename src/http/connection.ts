@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { Call } from '../core/call.ts';
 import type { Exchanges } from './exchange.ts';
-import { answerOnSocket, refusalOfParser } from './faults.ts';
+import { answerOnSocket, PLAIN_HTTP_CODE, refusalOfParser } from './faults.ts';
 import type { Responder } from './respond.ts';
 
 interface ConnectionParts {
@@ -19,8 +19,10 @@ interface ConnectionParts {
  */
 export function refuseConnections({ exchanges, responder, observe }: ConnectionParts) {
   return (error: Error & { code?: string }, socket: Socket): void => {
-    // Where nothing was ever said there is nobody to answer: a balancer's spare connection, a look at the port.
-    if (!socket.writable || socket.bytesRead === 0 || error.code === 'ECONNRESET') {
+    const plain = error.code === PLAIN_HTTP_CODE ? socketBelow(socket) : undefined;
+    // Where nothing was ever said there is nobody to answer: a balancer's spare connection, a look at the port, a
+    // handshake that failed.
+    if (!plain && (!socket.writable || socket.bytesRead === 0 || error.code === 'ECONNRESET')) {
       socket.destroy();
       return;
     }
@@ -36,12 +38,21 @@ export function refuseConnections({ exchanges, responder, observe }: ConnectionP
       requestId: randomUUID(),
       method: 'unknown',
       route: 'unknown',
-      clientAddress: socket.remoteAddress ?? 'unknown',
+      clientAddress: (plain ?? socket).remoteAddress ?? 'unknown',
       startedAtMs: performance.now(),
     });
     call.refusal = refused;
     call.status = refused.status;
-    socket.end(answerOnSocket(refused, call.requestId));
+    (plain ?? socket).end(answerOnSocket(refused, call.requestId));
     observe({ call }, true, performance.now());
   };
+}
+
+/**
+ * The connection under one of TLS, on which whoever speaks plain HTTP can still be told so. Node names it nowhere in its
+ * documentation; without it such a connection is closed without a word.
+ */
+function socketBelow(socket: Socket): Socket | undefined {
+  const below: unknown = Reflect.get(socket, '_parent');
+  return below instanceof Socket && below.writable ? below : undefined;
 }

@@ -21,7 +21,7 @@ export const endpoints = [
   { path: '/v1/score', required: [], streams: 'never', unsupported: [] },
 ] as const satisfies readonly Endpoint[];
 
-const STRING_CHARACTERS_MAX = 1_024;
+export const MODEL_CHARACTERS_MAX = 1_024;
 
 /** The first fault of a request body, or undefined. Fields that are null count as absent, as OpenAI has it. */
 export function checkBody(
@@ -61,8 +61,8 @@ export function checkField(name: string, value: unknown, caps: Caps): Refusal | 
   if (name === 'stop' && Array.isArray(value) && value.length > caps.stop) {
     return invalid(name, `must have at most ${caps.stop} entries`);
   }
-  if (name === 'model' && (value as string).length > STRING_CHARACTERS_MAX) {
-    return invalid(name, `must have at most ${STRING_CHARACTERS_MAX} characters`);
+  if (name === 'model' && (value as string).length > MODEL_CHARACTERS_MAX) {
+    return invalid(name, `must have at most ${MODEL_CHARACTERS_MAX} characters`);
   }
   return undefined;
 }

@@ -34,6 +34,9 @@ export function refusalOfError(error: unknown): Refusal {
   });
 }
 
+/** What OpenSSL says when the first bytes of a connection are those of plain HTTP. */
+export const PLAIN_HTTP_CODE = 'ERR_SSL_HTTP_REQUEST';
+
 /** What Node's parser has refused, by the code of its error. */
 export function refusalOfParser(code = 'unknown'): Refusal {
   const detail = { reason: code, headers: { connection: 'close' } };
@@ -42,6 +45,9 @@ export function refusalOfParser(code = 'unknown'): Refusal {
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
     return refusal('headers_too_large', 'The request headers are too large.', detail);
+  }
+  if (code === PLAIN_HTTP_CODE) {
+    return refusal('bad_http', 'This listener speaks HTTPS; the address must begin with https://.', detail);
   }
   return refusal('bad_http', 'The request is not valid HTTP.', detail);
 }

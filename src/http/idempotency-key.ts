@@ -1,6 +1,6 @@
 import { refusal } from '../core/errors.ts';
 
-const KEY = /^[\x21-\x7e]{1,255}$/;
+export const idempotencyKeyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /** Undefined: there is none. */
 export function idempotencyKeyOf(
@@ -8,7 +8,7 @@ export function idempotencyKeyOf(
 ): string | 'bad' | undefined {
   const key = headers['idempotency-key'];
   if (key === undefined) return undefined;
-  return typeof key === 'string' && KEY.test(key) ? key : 'bad';
+  return typeof key === 'string' && idempotencyKeyPattern.test(key) ? key : 'bad';
 }
 
 export const badKey = refusal(

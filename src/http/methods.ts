@@ -2,6 +2,13 @@ import { METHODS } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Refusal, refusal } from '../core/errors.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A method that the path does not have: all that it does is to say so. */
+    readonly answers405?: true;
+  }
+}
+
 /**
  * Fastify answers a known path with a wrong method by 404. To be called before a scope declares its routes; the
  * function that it returns, called after them, declares the methods that are left, with 405 and `Allow`.
@@ -29,6 +36,7 @@ export function watchMethods(
       const allow = [...declared].sort().join(', ');
       app.route({
         url: path,
+        config: { answers405: true },
         method: app.supportedMethods.filter((method) => !declared.has(method)),
         // Answered before the body is read, whatever its type.
         onRequest: (request, reply, _next) => {

@@ -11,6 +11,8 @@ interface ModelsParts {
   readonly createdAt: number;
 }
 
+export const MODELS_PATH = '/v1/models';
+
 type Handler = (request: FastifyRequest, reply: FastifyReply) => void;
 
 /** `GET /v1/models`: those that this key may use. */

@@ -5,6 +5,7 @@ import { type Refusal, refusal } from '../core/errors.ts';
 import type { JobRecord } from '../core/job.ts';
 import { decodeJob, type JobSpec } from '../core/job-spec.ts';
 import type { Principal } from '../core/principal.ts';
+import { readTokenSubject } from '../core/token-subject.ts';
 import type { Answer } from '../redis/connection.ts';
 import type { JobFilter, JobListing, JobPage } from '../redis/job-listing.ts';
 import type { JobTable } from '../redis/job-table.ts';
@@ -90,7 +91,8 @@ export class JobOperations {
     const job = request.value.kind === 'whole' ? decodeJob(request.value.body) : undefined;
     if (!job) return no(requestGone);
     const spec = { ...job.spec, created_at_ms: Math.round(this.#parts.now()) };
-    const owner = await this.#parts.principals.find(tenant, key_id, this.#parts.now());
+    const subject = readTokenSubject(spec.subject);
+    const owner = await this.#parts.principals.find(tenant, key_id, this.#parts.now(), subject);
     if (!owner.ok) return no(withoutKey(owner.refusal));
     const taken = await this.#take({ id, priority, spec, body: job.body, principal: owner.principal });
     if (taken.kind === 'refused') return no(taken.refusal);
@@ -133,7 +135,8 @@ export class JobOperations {
     const whole = { ...order, way: 'async' as const, once, retryOf: id };
     let taken = await door.take({ ...whole, principal });
     for (let tries = 1; taken.kind === 'stale' && tries < TRIES_MAX; tries += 1) {
-      const owner = await principals.findAnew(principal.tenant, principal.keyId, now());
+      const { tenant, keyId, subject } = principal;
+      const owner = await principals.findAnew(tenant, keyId, now(), subject);
       if (!owner.ok) return { kind: 'refused', refusal: withoutKey(owner.refusal), standing: undefined };
       taken = await door.take({ ...whole, principal: owner.principal });
     }

@@ -7,6 +7,7 @@ import { decodeJob, type JobSpec } from '../core/job-spec.ts';
 import { isModelAllowed } from '../core/limits.ts';
 import type { Prices } from '../core/money.ts';
 import type { Principal } from '../core/principal.ts';
+import { readTokenSubject } from '../core/token-subject.ts';
 import type { ReadBody } from '../redis/chunked-body.ts';
 import type { Destination } from './destination.ts';
 import type { Later } from './returns.ts';
@@ -47,7 +48,7 @@ export class JobPreparation {
     const job = request.kind === 'whole' ? decodeJob(request.body) : undefined;
     if (!job) return { kind: 'fail', refusal: request.kind === 'whole' ? UNREADABLE : GONE };
     const { spec, body } = job;
-    const owner = await principals.find(spec.tenant, spec.key_id, Date.now());
+    const owner = await principals.find(spec.tenant, spec.key_id, Date.now(), readTokenSubject(spec.subject));
     if (!owner.ok) return withoutOwner(owner.refusal, spec);
     const destination = destinationOf(spec);
     if (!destination) {
@@ -94,7 +95,7 @@ export class JobPreparation {
         return { kind: 'later', spec, reason: 'limits', parkMs: result.waitMs };
       }
       if (result.kind === 'away') return storeAway(spec);
-      const owner = await principals.findAnew(spec.tenant, spec.key_id, Date.now());
+      const owner = await principals.findAnew(spec.tenant, spec.key_id, Date.now(), principal.subject);
       if (!owner.ok) return withoutOwner(owner.refusal, spec);
       principal = owner.principal;
     }

@@ -1,4 +1,6 @@
 /** What lies in Redis about keys, as JSON, beside the tenant's record. */
+
+import { type AccessRules, accessScopes, noAccessRules } from '../core/access.ts';
 import {
   type Allowance,
   type Limits,
@@ -8,6 +10,7 @@ import {
   noLimits,
 } from '../core/limits.ts';
 import { type KeyRecord, type TenantRecord, usualJobTerms } from '../core/principal.ts';
+import type { StoredSigningKey } from './signing-key-records.ts';
 
 /** One secret of a key, as the record knows it. A secret that no record names does not work. */
 export interface StoredSecret {
@@ -19,6 +22,7 @@ export interface StoredSecret {
 export interface StoredKey extends KeyRecord {
   /** The newest first. */
   readonly secrets: readonly StoredSecret[];
+  readonly signing_keys?: readonly StoredSigningKey[] | undefined;
 }
 
 /** Leads from a secret to its record; it grants nothing. */
@@ -84,7 +88,15 @@ export function recordText(record: StoredKey | TenantRecord): string {
 export function parseKey(text: string | null | undefined): StoredKey | undefined {
   if (text == null) return undefined;
   const stored = withAllowance<StoredKey>(JSON.parse(text));
-  return { ...stored, policy: stored.policy ?? null, oversize_rule: stored.oversize_rule ?? null };
+  return {
+    ...stored,
+    ...rulesOf(stored),
+    note: stored.note ?? '',
+    tags: stored.tags ?? [],
+    scopes: stored.scopes ?? accessScopes,
+    policy: stored.policy ?? null,
+    oversize_rule: stored.oversize_rule ?? null,
+  };
 }
 
 export function parseTenant(text: string | null | undefined): TenantRecord | undefined {
@@ -92,6 +104,9 @@ export function parseTenant(text: string | null | undefined): TenantRecord | und
   const stored = withAllowance<TenantRecord>(JSON.parse(text));
   return {
     ...stored,
+    ...rulesOf(stored),
+    email: stored.email ?? null,
+    require_jwt: stored.require_jwt ?? false,
     policy: stored.policy ?? null,
     answer_metadata: stored.answer_metadata ?? false,
     show_attempts: stored.show_attempts ?? false,
@@ -100,6 +115,14 @@ export function parseTenant(text: string | null | undefined): TenantRecord | und
     over_limit: stored.over_limit ?? usualJobTerms.over_limit,
     hold_seconds: stored.hold_seconds ?? usualJobTerms.hold_seconds,
     weight: stored.weight ?? usualJobTerms.weight,
+  };
+}
+
+function rulesOf(stored: AccessRules): AccessRules {
+  return {
+    allowed_addresses: stored.allowed_addresses ?? noAccessRules.allowed_addresses,
+    require_signature: stored.require_signature ?? false,
+    require_client_certificate: stored.require_client_certificate ?? false,
   };
 }
 

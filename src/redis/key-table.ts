@@ -2,7 +2,7 @@
  * Keys and tenants as they lie in Redis. Each function is one step; what they mean together is decided above. A
  * write of the truth is durable: a revocation that was answered must outlive the primary that took it.
  */
-import type { TenantRecord } from '../core/principal.ts';
+import type { KeyRecord, TenantRecord } from '../core/principal.ts';
 import type { Answer, RedisClient, RedisConnection } from './connection.ts';
 import {
   endOf,
@@ -245,6 +245,11 @@ export function keyTable({ ask, durable, keys }: RedisConnection): KeyTable {
 
 function invalidation(change: Invalidation): string {
   return JSON.stringify(change);
+}
+
+/** Where a list goes on behind this key. */
+export function cursorAt({ tenant, id }: KeyRecord, ofTenant: string | undefined): string {
+  return ofTenant === undefined ? `${tenant}/${id}` : id;
 }
 
 function pointerOf(member: string, tenant: string | undefined): SecretPointer {

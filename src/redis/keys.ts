@@ -15,6 +15,8 @@ export interface RedisKeys {
   allKeys(): string;
   /** sorted set of tenant names, all with score 0. */
   tenants(): string;
+  /** string, JSON `EmailClaim`: the tenant to which an e-mail address in lower case belongs. */
+  email(address: string): string;
   /** set of JSON `ForeignForm`: what imported keys look like. */
   foreignForms(): string;
   /** channel, JSON `Invalidation`. */
@@ -26,6 +28,10 @@ export interface RedisKeys {
   tenant(tenant: string): string;
   /** `{tenant}`: sorted set of key ids by creation in milliseconds. */
   keysOf(tenant: string): string;
+  /** `{tenant}`: sorted set of key ids by last use in milliseconds. */
+  keyUses(tenant: string): string;
+  /** `{tenant}`: string, empty: a signed request with that nonce has come. Expires. */
+  nonce(tenant: string, digest: string): string;
 
   // What the ticket scripts derive from the root (scripts/ticket.lua has the fields).
   /** `{tenant}`: what the keys below begin with. */
@@ -76,6 +82,12 @@ export interface RedisKeys {
   drains(): string;
   /** channel, name of the upstream: the hash has changed. */
   drainChanges(): string;
+  /** hash of admin id → JSON `StoredAdmin`. */
+  admins(): string;
+  /** hash of admin id → when it was last used, in milliseconds. */
+  adminUses(): string;
+  /** capped stream of JSON `AuditEntry`, in the field `entry`. */
+  audit(): string;
 
   // On the server of the queue; the tag is no name that a tenant can have.
   /** `{_jobs}`: hash of the chunks of a job's request; chunked-body.ts has the fields. Expires. */
@@ -138,12 +150,15 @@ export function redisKeys(prefix: string): RedisKeys {
     owner: (keyId) => `${root}:owner:${keyId}`,
     allKeys: () => `${root}:keys`,
     tenants: () => `${root}:tenants`,
+    email: (address) => `${root}:email:${address}`,
     foreignForms: () => `${root}:forms`,
     invalidations: () => `${root}:invalidations`,
 
     key: (tenant, keyId) => `${root}:{${tenant}}:key:${keyId}`,
     tenant: (tenant) => `${root}:{${tenant}}:tenant`,
     keysOf: (tenant) => `${root}:{${tenant}}:keys`,
+    keyUses: (tenant) => `${root}:{${tenant}}:key-uses`,
+    nonce: (tenant, digest) => `${root}:{${tenant}}:nonce:${digest}`,
 
     root: (tenant) => `${root}:{${tenant}}`,
     meta: (tenant) => `${root}:{${tenant}}:meta`,
@@ -169,6 +184,9 @@ export function redisKeys(prefix: string): RedisKeys {
     loads: () => `${root}:loads`,
     drains: () => `${root}:drains`,
     drainChanges: () => `${root}:drain-changes`,
+    admins: () => `${root}:admins`,
+    adminUses: () => `${root}:admin-uses`,
+    audit: () => `${root}:audit`,
 
     payload: (jobId) => `${root}:{_jobs}:payload:${jobId}`,
     result: (jobId, attempt) => `${root}:{_jobs}:result:${jobId}:${attempt}`,

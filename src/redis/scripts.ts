@@ -42,6 +42,13 @@ declare module 'ioredis' {
       channel: string,
       invalidation: string,
     ): Result<number, Context>;
+    writeAdmin(
+      admins: string,
+      id: string,
+      revision: number,
+      recordJson: string,
+      countMax: number,
+    ): Result<1 | 0 | -1, Context>;
     admit(root: string, batch: string): Result<number[], Context>;
     settle(root: string, batch: string): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
@@ -55,6 +62,7 @@ declare module 'ioredis' {
       keptMs: number,
     ): Result<[number, ...string[]], Context>;
     swapText(key: string, before: string, after: string): Result<number, Context>;
+    dropText(key: string, before: string): Result<number, Context>;
     keepAnswer(
       root: string,
       digest: string,
@@ -94,6 +102,7 @@ declare module 'ioredis' {
 const scripts = [
   { command: 'createKey', keys: 4, file: 'create-key' },
   { command: 'replaceRecord', keys: 2, file: 'replace-record' },
+  { command: 'writeAdmin', keys: 1, file: 'write-admin' },
   { command: 'admit', keys: 1, file: 'admit', shared: 'ticket' },
   { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
   { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
@@ -102,6 +111,7 @@ const scripts = [
   { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
   { command: 'heartbeat', keys: 1, file: 'heartbeat' },
   { command: 'swapText', keys: 1, file: 'swap-text' },
+  { command: 'dropText', keys: 1, file: 'drop-text' },
   { command: 'keepAnswer', keys: 1, file: 'keep-answer', shared: 'answer-index' },
   { command: 'readAnswer', keys: 1, file: 'read-answer' },
   { command: 'beginOnce', keys: 1, file: 'begin-once', shared: 'answer-index' },

@@ -3,12 +3,12 @@ import { rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Progress, progressOn } from '../cli/progress.ts';
 import { type Entry, encodeEntry } from '../redis/backup/entry.ts';
 import { kindOf, PASSES, type Pass } from '../redis/backup/plan.ts';
 import { readPass, type Source, sizeOf } from '../redis/backup/source.ts';
 import { unfinishedName, writeSealed } from './backup/file.ts';
 import { isFolder, keepNewest, nameAt } from './backup/kept.ts';
-import { type Progress, progressOn } from './backup/progress.ts';
 import {
   type Counts,
   causeOf,

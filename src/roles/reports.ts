@@ -1,5 +1,5 @@
 /** What the admin API and the probes are told of servers and models. */
-import type { ModelReport } from '../admin/app.ts';
+import type { ModelReport } from '../admin/model-report.ts';
 import { reportOf, type UpstreamReport } from '../admin/upstreams.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { RedisReading } from '../telemetry/redis-metrics.ts';

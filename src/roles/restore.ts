@@ -1,5 +1,6 @@
 /** `restore`: puts a backup back into an empty Redis. */
 import { parseArgs } from 'node:util';
+import { progressOn } from '../cli/progress.ts';
 import type { Config } from '../config/schema.ts';
 import type { Moment } from '../redis/backup/adapt.ts';
 import { primariesOf } from '../redis/backup/connection.ts';
@@ -14,7 +15,6 @@ import {
   type Target,
 } from '../redis/backup/target.ts';
 import { isSealed, linesOf } from './backup/file.ts';
-import { progressOn } from './backup/progress.ts';
 import {
   causeOf,
   checkHeading,

@@ -1,5 +1,6 @@
 /** What all roles with a listener do alike. */
 import type { AddressInfo, ListenOptions } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { formatFault } from '../config/fault.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
@@ -41,7 +42,8 @@ export async function listenOn(app: FastifyInstance, options: ListenOptions): Pr
   });
   const { address, family, port } = app.server.address() as AddressInfo;
   const shown = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
-  return `http://${family === 'IPv6' && shown !== '127.0.0.1' ? `[${shown}]` : shown}:${port}`;
+  const scheme = app.server instanceof TlsServer ? 'https' : 'http';
+  return `${scheme}://${family === 'IPv6' && shown !== '127.0.0.1' ? `[${shown}]` : shown}:${port}`;
 }
 
 /** A fault that nobody caught leaves an unknown state: say it, and let the supervisor start a new process. */

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { endInOrder } from './lifecycle.ts';
 import { claimPorts } from './up/claim.ts';
-import { Cluster, httpUrl } from './up/cluster.ts';
+import { Cluster, httpUrl, publicUrlOf } from './up/cluster.ts';
 import { absentServers, callToTry, chatCall, firstCall } from './up/first-call.ts';
 import { firstKey } from './up/first-key.ts';
 import { type Home, openHome, shown, writePrivately } from './up/home.ts';
@@ -82,10 +82,14 @@ function watch(cluster: Cluster, env: NodeJS.ProcessEnv): void {
 
 /** Leaves the command line its address, and the newcomer a first call. */
 async function greet(home: Home, plan: Plan): Promise<void> {
-  const publicUrl = httpUrl(plan.host, plan.port);
+  const publicUrl = publicUrlOf(plan);
   const adminUrl = httpUrl(plan.adminHost, plan.adminPorts[0] ?? 0);
   const { adminToken } = plan;
-  writePrivately(home.adminFile, `${JSON.stringify({ url: adminUrl, token: adminToken })}\n`);
+  const others = [...plan.adminPorts.slice(1), ...plan.workerPorts].map((port) =>
+    httpUrl(plan.adminHost, port),
+  );
+  const left = { url: adminUrl, token: adminToken, others };
+  writePrivately(home.adminFile, `${JSON.stringify(left)}\n`);
 
   const first = await firstKey(home, { publicUrl, adminUrl, adminToken });
   if (!first.ok) {
@@ -93,9 +97,12 @@ async function greet(home: Home, plan: Plan): Promise<void> {
     say('  npm run -s sluice -- keys create --tenant default --name first');
     return;
   }
-  const wanted = await firstCall(publicUrl, first.key, plan);
+  // A certificate is for a name, and not for the address under which this process would have to ask.
+  const wanted = plan.speaksTls ? undefined : await firstCall(publicUrl, first.key, plan);
   say(`API key: ${first.key}`);
-  say(wanted ? 'Try it:' : 'No model is served yet; when one is, try it with its name:');
+  if (wanted) say('Try it:');
+  else if (plan.speaksTls) say('Try it, with the name of a model and the host of the certificate:');
+  else say('No model is served yet; when one is, try it with its name:');
   say(`  ${callToTry(publicUrl, first.key, wanted ?? chatCall('MODEL'))}`);
   const absent = await absentServers(adminUrl, adminToken);
   if (absent.length > 0) say(`Not there yet: ${absent.join(', ')}. Calls that find no server get 503.`);

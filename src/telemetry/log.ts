@@ -1,5 +1,6 @@
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
 import type { Call, Outcome } from '../core/call.ts';
+import type { ErrorName } from '../core/errors.ts';
 
 export type { Logger };
 
@@ -32,6 +33,11 @@ export function createLog(config: LogConfig, bindings: Record<string, unknown>):
     minLength: BUFFER_BYTES,
     periodicFlush: FLUSH_INTERVAL_MS,
   });
+  // A process that cannot start may end before its log is open; what there is to say goes to standard error then.
+  let isOpen = false;
+  sink.once('ready', () => {
+    isOpen = true;
+  });
   const time = isoTime();
   const logger = createLogger(config.level, bindings, sink, time);
   const base = JSON.stringify(bindings).slice(1, -1);
@@ -45,7 +51,9 @@ export function createLog(config: LogConfig, bindings: Record<string, unknown>):
     reopen: () => {
       if (config.file) sink.reopen();
     },
-    flush: () => sink.flushSync(),
+    flush: () => {
+      if (isOpen) sink.flushSync();
+    },
   };
 }
 
@@ -107,9 +115,12 @@ export function callLine(log: Log, call: Call, outcome: Outcome, endedAtMs: numb
     address: call.clientAddress,
     msg: 'request',
   };
-  const isSuspect = refusal?.name === 'invalid_api_key' || refusal?.name === 'internal_error';
+  const isSuspect = refusal !== undefined && suspect.has(refusal.name);
   return log.line(isSuspect ? 'warn' : 'info', line);
 }
+
+/** What an operator should look at. */
+const suspect: ReadonlySet<ErrorName> = new Set(['invalid_api_key', 'permission_denied', 'internal_error']);
 
 function rounded(milliseconds: number): number {
   return Math.round(milliseconds * 100) / 100;

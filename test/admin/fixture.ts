@@ -4,11 +4,13 @@ import { type AdminDependencies, createAdminApp } from '../../src/admin/app.ts';
 import { reportOf } from '../../src/admin/upstreams.ts';
 import { Installation } from '../../src/admission/installation.ts';
 import { createKeyStore } from '../../src/admission/keys/key-store.ts';
+import { createSigningKeys } from '../../src/admission/signatures/administration.ts';
 import { createUsageReader } from '../../src/admission/usage/usage-reader.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
 import { refusal } from '../../src/core/errors.ts';
-import { connectRedis } from '../../src/redis/connection.ts';
+import { connectRedis, type RedisConnection } from '../../src/redis/connection.ts';
 import { connectQueue } from '../../src/redis/queue-connection.ts';
+import { createAdmins } from '../../src/roles/admins.ts';
 import { createWebhookAdministration } from '../../src/roles/webhooks.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
@@ -38,6 +40,11 @@ export interface AdminFixture {
   readonly url: string;
   readonly redis: TestRedis;
   readonly logLines: () => readonly Record<string, unknown>[];
+  /** Every route of the listener, such as `GET /admin/v1/keys`, without those that say 405. */
+  readonly routes: readonly string[];
+  /** The data, as another gateway of the cluster sees them. */
+  readonly admins: ReturnType<typeof createAdmins>;
+  readonly connection: RedisConnection;
   call(method: string, path: string, sent?: Sent): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -65,16 +72,24 @@ export async function startAdmin(
   await Promise.all([connection.reached(), queue.commands.reached()]);
   const keys = createKeyStore({ redis: connection, config, now: Date.now });
   const upstream = workingUpstream();
+  const admins = createAdmins({ redis: connection, config, isTrusted: () => true, log });
   const app = createAdminApp({
+    ...admins,
     token: TOKEN,
     keys,
+    signingKeys: createSigningKeys(connection, config, Date.now),
     webhooks: createWebhookAdministration(config, queue, keys),
     usage: createUsageReader({ redis: connection, now: Date.now }),
     installation: new Installation({ redis: connection, log }),
     jobs: withoutQueue(),
     bullQueues: [async () => ({ ok: false, failure: { kind: 'unavailable', cause: 'no queue here' } })],
     log,
-    readiness: () => ({ ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { sim: 'healthy' } } }),
+    version: '0.0.0',
+    publicDocument: async () => '{}',
+    readiness: () => ({
+      ready: true,
+      detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { sim: 'healthy' } },
+    }),
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'sluice_up 1\n' }),
     upstreams: () => [reportOf(upstream, ['sim-small'], performance.now())],
     drains: { set: async () => undefined },
@@ -83,15 +98,24 @@ export async function startAdmin(
     reloadConfig: async () => ({ ok: true, changes: [], needsRestart: [], warnings: [] }),
     ...changes,
   });
+  const routes: string[] = [];
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.answers405) return;
+    for (const one of [method].flat()) if (one !== 'HEAD') routes.push(`${one} ${url}`);
+  });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
 
   return {
     url,
     redis,
     logLines: () => lines,
+    routes,
+    admins,
+    connection,
     call: (method, path, sent = {}) => call(url + path, method, sent),
     async stop() {
       await app.close();
+      await admins.trail.stop();
       connection.close();
       queue.close();
       await redis.stop();

@@ -5,6 +5,7 @@ import { installationRoutes } from '../../src/admin/installation.ts';
 import { Installation } from '../../src/admission/installation.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { openGround } from '../admission/ground.ts';
+import { asRoot } from './as-root.ts';
 
 /** Two replicas on one Redis, of which the first has the route. */
 async function open(t: TestContext) {
@@ -24,7 +25,8 @@ async function open(t: TestContext) {
   const second = await start();
   const app = fastify();
   t.after(() => app.close());
-  installationRoutes(app, { installation: first, log });
+  const { journal } = asRoot(app, log);
+  installationRoutes(app, { installation: first, journal });
   const accept = () => app.inject({ method: 'POST', url: '/v1/installation/accept' });
   const lose = async () => {
     await connection.ask((client) => client.flushall());
@@ -48,7 +50,7 @@ test('an operator accepts data that are others than before, and every replica tr
   assert.ok(second.isTrusted());
   assert.deepEqual(
     written().map(({ installation, actor, error }) => [installation, actor, error]),
-    [[id, 'admin', undefined]],
+    [[id, 'root', undefined]],
   );
 });
 

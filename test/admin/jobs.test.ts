@@ -131,6 +131,25 @@ test('while the queue is drained nothing is picked, at any replica, until it is 
   assert.ok(picked.some((job) => job.id === id));
 });
 
+test('what operators do with jobs stands in the audit trail', async () => {
+  const id = await putFailed('audited');
+  const { body: made } = await admin('POST', `/${id}/retry`);
+  await admin('POST', `/${made.id}/cancel`);
+  const { body } = await stage.one.admin('GET', '/audit?limit=1000');
+  const entries = body.data as { action: string; actor: string; subject: Record<string, string> }[];
+  const told = entries.map(({ action, actor, subject }) => [actor, action, subject]);
+  assert.deepEqual(told.slice(0, 2), [
+    ['root', 'job.cancel', { job: made.id, tenant: 'audited' }],
+    ['root', 'job.retry', { job: id, tenant: 'audited', made: made.id }],
+  ]);
+  for (const action of ['jobs.drain', 'jobs.resume']) {
+    assert.ok(
+      entries.some((entry) => entry.action === action),
+      action,
+    );
+  }
+});
+
 async function codeOf(id: string): Promise<unknown[]> {
   const { status, body } = await admin('POST', `/${id}/retry`);
   return [status, (body.error as { code: string }).code];

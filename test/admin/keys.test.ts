@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { plainKey } from '../../src/admission/keys/key-fields.ts';
 import { noAllowance } from '../../src/core/limits.ts';
 import { type AdminFixture, startAdmin } from './fixture.ts';
 
@@ -34,6 +35,7 @@ test('a new key is shown once: in the answer that made it', async () => {
     models: ['a', 'b/c'],
     policy: null,
     oversize_rule: null,
+    ...plainKey,
     expires_at: '2099-01-31T10:00:00.000Z',
     rotated_at: null,
     revision: 1,
@@ -41,7 +43,7 @@ test('a new key is shown once: in the answer that made it', async () => {
 
   const shown = await admin.call('GET', `/admin/v1/keys/${id}`);
   const listed = await admin.call('GET', '/admin/v1/keys?tenant=acme');
-  assert.deepEqual(shown.body, record);
+  assert.deepEqual(shown.body, { ...record, last_used_at: null });
   assert.ok(listed.text.includes(id));
   for (const { text } of [shown, listed]) assert.ok(!text.includes(key.slice(-36)));
 });

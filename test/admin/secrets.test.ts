@@ -25,7 +25,7 @@ test('every write is logged with who, what and whose, and no secret ever is', as
     body: '{"k":"brought-along-4',
   });
 
-  const writes = admin.logLines().filter(({ actor }) => actor === 'admin');
+  const writes = admin.logLines().filter(({ actor }) => actor === 'root');
   assert.deepEqual(
     writes.map(({ action, key, tenant, error }) => ({ action, key, tenant, error })),
     [

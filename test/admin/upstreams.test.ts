@@ -10,6 +10,7 @@ import { Drains } from '../../src/upstream/health/drains.ts';
 import { usable } from '../../src/upstream/health/usable.ts';
 import { Upstream } from '../../src/upstream/upstream.ts';
 import { openGround, until } from '../admission/ground.ts';
+import { asRoot } from './as-root.ts';
 
 const NAMES = ['gpu-1', 'gpu/2'];
 
@@ -30,7 +31,8 @@ async function open(t: TestContext) {
     app.setValidatorCompiler(compileZod);
     app.setErrorHandler(answerFaults(log));
     const reports = () => [...upstreams.values()].map((one) => reportOf(one, ['m'], performance.now()));
-    upstreamRoutes(app, { upstreams: reports, drains, log });
+    const { journal } = asRoot(app, log);
+    upstreamRoutes(app, { upstreams: reports, drains, journal });
     t.after(async () => {
       drains.stop();
       await app.close();
@@ -72,7 +74,7 @@ test('a server that one replica drains gets no new calls from any, also not from
   assert.equal((await second.post('gpu/2', 'resume')).body.state, 'up');
   await until(() => [first, third].every((one) => one.stateOf('gpu/2') === 'up'));
   const written = lines
-    .filter(({ actor }) => actor === 'admin')
+    .filter(({ actor }) => actor === 'root')
     .map(({ action, upstream }) => [action, upstream]);
   assert.deepEqual(written, [
     ['upstream.drain', 'gpu/2'],

@@ -23,7 +23,7 @@ test('what is not built is refused and named, never ignored', async () => {
     assert.equal(body.error.param, field);
   }
   const { body } = await admin.call('POST', '/admin/v1/keys', { json: { ...valid, allowed_ips: [] } });
-  assert.match(body.error.message, /not supported yet/);
+  assert.match(body.error.message, /allowed_ips is named allowed_addresses here/);
 });
 
 test('a wrong field is named, with what it should be', async () => {

@@ -52,7 +52,7 @@ export function configFor(redis: TestRedis, keys: ConfigInput['keys'] = {}, give
 /** @param given for the store and all replicas */
 export async function openGround(t: TestContext, given: Given = {}): Promise<Ground> {
   const redis = await startRedis();
-  const closers: (() => void)[] = [];
+  const closers: (() => unknown)[] = [];
   t.after(async () => {
     for (const close of closers) close();
     await redis.stop();
@@ -83,6 +83,8 @@ export async function openGround(t: TestContext, given: Given = {}): Promise<Gro
         authenticate: (presented, address, nowMs) => authenticator.authenticate(presented, address, nowMs),
         authenticateAnew: (presented, address, nowMs) =>
           authenticator.authenticateAnew(presented, address, nowMs),
+        uses: authenticator.uses,
+        signers: authenticator.signers,
         start: () => authenticator.start(),
         stop: () => authenticator.stop(),
       };

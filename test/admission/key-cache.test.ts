@@ -6,7 +6,8 @@ import { missingKey } from '../../src/admission/keys/key-refusals.ts';
 function cached(digest: string, tenant = 'acme', keyId = digest): CachedKey {
   const verdict = { ok: false, refusal: missingKey } as const;
   const times = { endsAtMs: 1, fetchedAtMs: 0, graceMs: 0, retryAtMs: 0 };
-  return { digest, keyId, tenant, verdict, verdictAfterEnd: verdict, ...times, stale: false, used: false };
+  const key = { digest, keyId, tenant, signingKey: undefined };
+  return { ...key, verdict, verdictAfterEnd: verdict, ...times, stale: false, used: false };
 }
 
 test('a full cache drops what was not used lately', () => {

@@ -91,7 +91,9 @@ test('each fault refuses its own row, and says what it is without the key', asyn
     [{ ...good, limits: 'none' }, /limits must be a mapping/],
     [{ ...good, quotas: [{ period: 'day' }] }, /quotas.0 must limit/],
     [{ ...good, models: { a: 5 } }, /models.a must be/],
-    [{ ...good, allowed_ips: '10.0.0.1' }, /allowed_ips is not supported yet/],
+    [{ ...good, allowed_ips: '10.0.0.1' }, /allowed_ips is named allowed_addresses here/],
+    [{ ...good, allowed_addresses: '10.0.0.0/8;nowhere' }, /allowed_addresses.1 must be an address/],
+    [{ ...good, tags: ['a', 'a'] }, /tags must not hold a tag twice/],
     [{ ...good, colour: 'red' }, /no field "colour"/],
   ];
   const { rows } = must(await store.importKeys([...bad.map(([row]) => row), good], prefix));

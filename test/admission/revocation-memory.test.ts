@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { plainKey } from '../../src/admission/keys/key-fields.ts';
 import { isRolledBack, RevocationMemory, type Subject } from '../../src/admission/revocation-memory.ts';
 import { noAllowance } from '../../src/core/limits.ts';
 import type { KeyRecord, KeyStatus } from '../../src/core/principal.ts';
@@ -12,6 +13,7 @@ function record(status: KeyStatus, revision: number): KeyRecord {
     ...noAllowance,
     policy: null,
     oversize_rule: null,
+    ...plainKey,
     id: key.name,
     tenant: 'acme',
     name: 'web',

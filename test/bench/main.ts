@@ -3,7 +3,7 @@
  * gateway with everything on. Contestants take turns in short rounds, so that what the machine does meanwhile falls
  * on all of them. Exits with 1 when a bound is missed by more than three times; less is said, not punished.
  *
- *     npm run bench -- [--quick] [--only chat|large|streams|memory|routing|jobs] [--profile]
+ *     npm run bench -- [--quick] [--only chat|large|streams|memory|routing|jobs|auth] [--profile]
  */
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import {
   type StartOptions,
   startContestant,
 } from './contestants.ts';
+import type { CostOfAuth } from './cost-of-auth.ts';
 import type { CostOfChoice } from './cost-of-choice.ts';
 import { measureJobs, QUICK_JOBS, USUAL_JOBS } from './jobs.ts';
 import { type Measurement, measurements, type Timing } from './measurements.ts';
@@ -61,8 +62,10 @@ async function run(): Promise<number> {
   });
   const chosen = measurements.filter(({ topic }) => values.only === undefined || topic === values.only);
   const withJobs = values.only === undefined || values.only === 'jobs';
-  if (chosen.length === 0 && !withJobs) {
-    print(`--only takes one of ${[...new Set(measurements.map(({ topic }) => topic)), 'jobs'].join(', ')}`);
+  const withAuth = values.only === undefined || values.only === 'auth';
+  if (chosen.length === 0 && !withJobs && !withAuth) {
+    const topics = new Set(measurements.map(({ topic }) => topic));
+    print(`--only takes one of ${[...topics, 'jobs', 'auth'].join(', ')}`);
     return 2;
   }
   const profileFolder = values.profile ? mkdtempSync(join(tmpdir(), 'sluice-profile-')) : undefined;
@@ -74,6 +77,7 @@ async function run(): Promise<number> {
     options: { upstreamPort: bench.upstreamPort, profileFolder },
   };
   print(machineText());
+  if (withAuth) await printCostOfAuth();
   let failed = false;
   if (withJobs) {
     const sizes = values.quick ? QUICK_JOBS : USUAL_JOBS;
@@ -97,6 +101,15 @@ async function runRounds(bench: Bench, plan: Plan): Promise<boolean> {
 
 function namesIn(chosen: readonly Measurement[]): ContestantName[] {
   return [...new Set(chosen.flatMap(({ contestants }) => contestants))];
+}
+
+/** Who calls is told before anything else is; nothing of it is compared with the contestants, which let everybody in. */
+async function printCostOfAuth(): Promise<void> {
+  const { child, ready } = await startScript(PROXY_CORE, 'cost-of-auth.ts');
+  await endProcess(child);
+  for (const { what, microseconds } of ready as readonly CostOfAuth[]) {
+    print(`  ${what}: ${microseconds.toFixed(2)} µs`);
+  }
 }
 
 async function printCostOfChoice(): Promise<void> {

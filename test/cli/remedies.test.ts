@@ -5,17 +5,15 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Readiness } from '../../src/admin/probes.ts';
 import { type AdminFixture, startAdmin, TOKEN } from '../admin/fixture.ts';
 import { freePort } from '../support/redis.ts';
 import { sluice } from './run.ts';
 
 let admin: AdminFixture;
 let folder: string;
-let readiness: Readiness;
 
 before(async () => {
-  admin = await startAdmin({ readiness: () => readiness });
+  admin = await startAdmin();
   folder = await mkdtemp(join(tmpdir(), 'sluice-cli-'));
 });
 after(async () => {
@@ -150,44 +148,6 @@ test('what npm start left in this folder is enough, and its token goes to no oth
   const env = { SLUICE_ADMIN_URL: addressOf(elsewhere) };
   assert.equal((await sluice(['tenants', 'list'], { cwd: folder, env })).exitCode, 1);
   assert.deepEqual(tokens, []);
-});
-
-test('status asks the gateway without a token, and ends with 1 when anything is wrong', async () => {
-  const env = { SLUICE_ADMIN_URL: admin.url };
-  const states: [Readiness, number, RegExp][] = [
-    [
-      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { gpu: 'healthy' } } },
-      0,
-      /^$/,
-    ],
-    [
-      { ready: true, detail: { gateway: 'ok', redis: 'degraded', queue: 'ok', upstreams: {} } },
-      1,
-      /Redis is degraded/,
-    ],
-    [
-      { ready: false, detail: { gateway: 'draining', redis: 'ok', queue: 'ok', upstreams: {} } },
-      1,
-      /the gateway is draining/,
-    ],
-    [
-      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'degraded', upstreams: {} } },
-      1,
-      /the Redis of jobs is degraded/,
-    ],
-    [
-      { ready: true, detail: { gateway: 'ok', redis: 'ok', queue: 'ok', upstreams: { gpu: 'unhealthy' } } },
-      1,
-      /1 of 1 upstreams/,
-    ],
-  ];
-  for (const [state, code, message] of states) {
-    readiness = state;
-    const { exitCode, stdout, stderr } = await sluice(['status'], { env });
-    assert.equal(exitCode, code);
-    assert.match(stdout, new RegExp(`^redis +${state.detail.redis}$`, 'm'));
-    assert.match(stderr, message);
-  }
 });
 
 test('a fault of the program itself is one line; SLUICE_DEBUG=1 shows where', async () => {

@@ -43,6 +43,8 @@ test('every variable reaches its place', () => {
     UPSTREAM_API_KEY: 'key-of-the-server',
     SLUICE_KEYS: 'acme=key-with=sign, beta=another-key',
     TRUSTED_PROXIES: '10.0.0.0/8, fd00::1',
+    SLUICE_TLS_CERT_FILE: '/etc/sluice/tls.crt',
+    SLUICE_TLS_KEY_FILE: '/etc/sluice/tls.key',
     LOG_LEVEL: 'warn',
     LOG_FILE: '/tmp/log',
   });
@@ -70,6 +72,11 @@ test('every variable reaches its place', () => {
     { tenant: 'beta', key: 'another-key' },
   ]);
   assert.deepEqual(config.listen.trusted_proxies, ['10.0.0.0/8', 'fd00::1']);
+  assert.deepEqual(config.listen.tls, {
+    cert_file: '/etc/sluice/tls.crt',
+    key_file: '/etc/sluice/tls.key',
+    client_certificates: 'request',
+  });
   assert.deepEqual(config.log, { level: 'warn', file: '/tmp/log' });
 });
 

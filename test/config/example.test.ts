@@ -14,6 +14,7 @@ const env = {
   SLUICE_SECRET: 'a secret of at least 32 characters',
   SLUICE_CONFIG: 'sluice.example.yaml',
   GPU_1_API_KEY: 'key-of-the-first-server',
+  BATCH_TOKEN_SECRET: 'a-secret-of-at-least-32-characters',
 };
 /** They come from the environment alone. */
 const secrets = new Set([
@@ -22,6 +23,7 @@ const secrets = new Set([
   'redis.sentinel_password',
   'keys.environment',
   'upstreams[].api_key',
+  'auth.jwt.issuers[].secret',
 ]);
 
 interface JsonSchema {

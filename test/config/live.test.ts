@@ -71,6 +71,7 @@ test('every section that is not taken over is told when it differs', () => {
     secret: 'another secret of at least 32 characters',
     keys: { cache_seconds: 5 },
     defaults: { key: { limits: { max_concurrent: 1 } } },
+    auth: { jwt: { issuers: [{ issuer: 'https://login.example', audience: 'sluice' }] } },
     admission: { lease_seconds: 20 },
     usage: { calls_kept: 0 },
     metrics: { tenants_max: 1 },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
+import { noAccessRules } from '../../src/core/access.ts';
 
 const env = { SLUICE_CONFIG: 'sluice.yaml', SLUICE_SECRET: 'a secret of at least 32 characters' };
 const models = `
@@ -100,7 +101,8 @@ tenants:
 `);
   assert.ok(loaded.ok, JSON.stringify(loaded));
   const jobs = { oversize: 'hold', over_limit: 'reject', hold_seconds: 60, weight: 1 };
-  const treatment = { priority: 'normal', answer_metadata: false, show_attempts: false, ...jobs };
+  const access = { ...noAccessRules, require_jwt: false };
+  const treatment = { priority: 'normal', answer_metadata: false, show_attempts: false, ...jobs, ...access };
   assert.deepEqual(loaded.config.tenants, [
     {
       name: 'acme',

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { createSimulator } from '../../src/simulator/server.ts';
 import { assertRefused, bearer, type Reply, send } from '../http/client.ts';
 import { ADMIN_TOKEN, type TestGateway, until } from '../support/gateway.ts';
-import { followReadme, startExample } from './support/example.ts';
+import { startExample } from './support/example.ts';
 
 const predictor = createSimulator();
 let predictorUrl: string;
@@ -37,8 +37,6 @@ async function predictUntilRefused(
     if (last.status !== 200 || admitted === callsMax) return { admitted, last };
   }
 }
-
-test('what the README says is what comes', () => followReadme('plain-model', gateway));
 
 test('the body arrives, and the answer comes back, byte for byte, refusals of the server too', async () => {
   const directly = () =>

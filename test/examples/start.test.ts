@@ -24,7 +24,7 @@ for (const name of exampleNames) {
 
   test(`the README of ${name} names the file, and the stand-in of each of its servers`, () => {
     const readme = readFileSync(pathOf(name, 'README.md'), 'utf8');
-    assert.ok(readme.includes(`SLUICE_CONFIG=deploy/examples/${name}/sluice.yaml npm start\n`));
+    assert.ok(readme.includes(`SLUICE_CONFIG=deploy/examples/${name}/sluice.yaml npm start &\n`));
     const ports = addressesIn(name).map((address) => new URL(address).port);
     const standIns = [...readme.matchAll(/ simulator --port (\d+)/g)].map(([, port]) => port);
     assert.deepEqual(standIns, ports);

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { createSimulator } from '../../src/simulator/server.ts';
 import { assertRefused, bearer, type Reply, send } from '../http/client.ts';
 import { type TestGateway, until } from '../support/gateway.ts';
-import { followReadme, startExample } from './support/example.ts';
+import { startExample } from './support/example.ts';
 
 const PATH = '/data/models/zai-org/GLM-4.7-Flash';
 const MODEL = 'glm-4.7-flash';
@@ -59,8 +59,6 @@ function chunksOf({ body }: Reply): Chunk[] {
   assert.equal(events.pop(), 'data: [DONE]');
   return events.map((event) => JSON.parse(event.slice('data: '.length)));
 }
-
-test('what the README says is what comes', () => followReadme('text-model', gateway, SUPPORT));
 
 test('whatever name a client sends, the path arrives, and the client gets its own name back', async () => {
   for (const [sent, back] of [

@@ -5,7 +5,7 @@ import { createSimulator } from '../../src/simulator/server.ts';
 import { assertRefused, bearer, type Reply, send } from '../http/client.ts';
 import { type TestGateway, until } from '../support/gateway.ts';
 import { startUpstream, type TestUpstream } from '../support/upstream.ts';
-import { followReadme, startExample } from './support/example.ts';
+import { startExample } from './support/example.ts';
 
 const MODEL = 'step3-vl-10b';
 const USERS = 200;
@@ -82,8 +82,6 @@ async function usageOf(key: string): Promise<Record<string, unknown>> {
   assert.equal(reply.status, 200);
   return JSON.parse(reply.body.toString());
 }
-
-test('what the README says is what comes', () => followReadme('vision-model', gateway));
 
 test('an image arrives, and headers tell time and what is left; the body too for alice alone', async () => {
   const { key: alices } = await gateway.createKey({ tenant: 'alice', name: 'web' });

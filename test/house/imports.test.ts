@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   roles: [
     'http',
     'admin',
+    'cli',
     'jobs',
     'admission',
     'upstream',
@@ -53,6 +54,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/sdk-trace': ['telemetry'],
   pino: ['telemetry'],
   'rate-limiter-flexible': ['admission'],
+  'structured-headers': ['admission'],
+  jose: ['admission'],
   zod: ['config', 'admin'],
   yaml: ['config'],
   commander: ['cli'],

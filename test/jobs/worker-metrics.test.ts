@@ -12,7 +12,7 @@ test('what waits before the worker comes, and what has run, is in its metrics', 
   const { adminUrl } = await place.startWorker();
   const text = async () => (await fetch(`${adminUrl}/metrics`)).text();
   await until(async () => (await text()).includes(`sluice_jobs_waiting{line="${MODEL}"} 3`));
-  assert.match(await text(), /^sluice_worker_concurrency 8$/m);
+  assert.match(await text(), /^sluice_worker_concurrency 128$/m);
   place.simulator.state.turn({ unhealthy: false });
   for (const id of ids) assert.equal((await place.untilOver(id)).status, 'completed');
   await until(async () =>

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
+import { plainKey } from '../../src/admission/keys/key-fields.ts';
+import { noAccessRules } from '../../src/core/access.ts';
 import { noLimits } from '../../src/core/limits.ts';
 import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
@@ -15,13 +17,16 @@ import { answerTable } from '../../src/redis/answer-table.ts';
 import { clusterTable } from '../../src/redis/cluster-table.ts';
 import type { Answer, RedisConnection } from '../../src/redis/connection.ts';
 import { drainTable } from '../../src/redis/drain-table.ts';
+import { emailTable } from '../../src/redis/email-table.ts';
 import { jobListing } from '../../src/redis/job-listing.ts';
 import { jobTable } from '../../src/redis/job-table.ts';
 import { jobUpkeep } from '../../src/redis/job-upkeep.ts';
 import type { StoredKey } from '../../src/redis/key-records.ts';
 import { keyTable } from '../../src/redis/key-table.ts';
+import { keyUseTable } from '../../src/redis/key-use-table.ts';
 import { learnedTable } from '../../src/redis/learned-table.ts';
 import { loadTable } from '../../src/redis/load-table.ts';
+import { nonceTable } from '../../src/redis/nonce-table.ts';
 import { onceTable } from '../../src/redis/once-table.ts';
 import { sweepTable } from '../../src/redis/sweep-table.ts';
 import { ticketTable } from '../../src/redis/ticket-table.ts';
@@ -70,11 +75,13 @@ test('every question of a gateway is allowed', async (t) => {
   const tenant = {
     ...({ name: 'acme', status: 'active', priority: 'normal' } as const),
     ...{ answer_metadata: false, show_attempts: false, ...usualJobTerms },
+    ...{ ...noAccessRules, require_jwt: false, email: null },
     ...{ created_at: NOW, revision: 1 },
     ...allow,
   } as const;
   const record: StoredKey = {
     ...{ id: 'key_1', tenant: 'acme', name: 'web', status: 'active', origin: 'generated', ...allow },
+    ...plainKey,
     ...{ oversize_rule: null, created_at: NOW, expires_at: null, rotated_at: null, revision: 1, secrets: [] },
   };
   const pointer = { tenant: 'acme', key: 'key_1' };
@@ -88,6 +95,15 @@ test('every question of a gateway is allowed', async (t) => {
   await allowed(keys.findOfTenant('acme', 'key_1'));
   await allowed(keys.findTenantVersioned('acme'));
   await allowed(keys.expireSecrets(['digest'], Date.now() + 60_000));
+  await allowed(nonceTable(connection).claim('acme', 'sgn_1', 'nonce', 1_000));
+  const uses = keyUseTable(connection);
+  await allowed(uses.note([{ tenant: 'acme', id: 'key_1', atMs: 1 }]));
+  await allowed(uses.lastOf([{ tenant: 'acme', id: 'key_1' }]));
+  const emails = emailTable(connection);
+  await allowed(emails.claim('a@example.com', undefined, { tenant: 'acme', claimed_at_ms: 1 }));
+  const claim = await emails.find('a@example.com');
+  assert.ok(claim.ok && claim.value);
+  await allowed(emails.drop('a@example.com', claim.value));
   await allowed(keys.pageOfKeys('acme', 10));
   await allowed(keys.pageOfKeys('acme', 10, 'key_1'));
   await allowed(keys.pageOfTenants(10));

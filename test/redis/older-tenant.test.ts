@@ -30,3 +30,18 @@ test('a tenant that an earlier release has written has the usual terms for jobs'
   const own = { oversize: 'async', over_limit: 'hold', hold_seconds: 5, weight: 2.5 };
   assert.partialDeepStrictEqual(parseTenant(JSON.stringify({ ...older, ...own })), own);
 });
+
+test('of a tenant and a key that an earlier release has written nothing is demanded, and the key is good for all', () => {
+  const rules = { allowed_addresses: [], require_signature: false, require_client_certificate: false };
+  assert.partialDeepStrictEqual(parseTenant(JSON.stringify(older)), {
+    ...rules,
+    require_jwt: false,
+    email: null,
+  });
+  const key = { id: 'key_1', tenant: 'acme', name: 'web', status: 'active', revision: 1, secrets: [] };
+  const plain = { note: '', tags: [], scopes: ['inference', 'jobs', 'usage'], ...rules };
+  assert.partialDeepStrictEqual(parseKey(JSON.stringify(key)), plain);
+  const own = { ...rules, allowed_addresses: ['10.0.0.0/8'], require_signature: true };
+  assert.partialDeepStrictEqual(parseKey(JSON.stringify({ ...key, ...own, scopes: ['jobs'] })), own);
+  assert.partialDeepStrictEqual(parseTenant(JSON.stringify({ ...older, ...own })), own);
+});

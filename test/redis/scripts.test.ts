@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { plainKey } from '../../src/admission/keys/key-fields.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { noAccessRules } from '../../src/core/access.ts';
 import { noAllowance, noLimits } from '../../src/core/limits.ts';
 import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
@@ -18,6 +20,7 @@ const stored: StoredKey = {
   status: 'active',
   origin: 'generated',
   ...noAllowance,
+  ...plainKey,
   policy: null,
   oversize_rule: null,
   created_at: '2024-01-01T00:00:00.000Z',
@@ -34,6 +37,7 @@ const tenant = {
   show_attempts: false,
   priority: 'normal',
   ...usualJobTerms,
+  ...{ ...noAccessRules, require_jwt: false, email: null },
   ...noAllowance,
   created_at: '2024-01-01T00:00:00.000Z',
   revision: 1,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { Registry } from 'prom-client';
+import { certificateMetrics } from '../../src/telemetry/certificate-metrics.ts';
 import { JobMetrics } from '../../src/telemetry/job-metrics.ts';
 import { traceMetrics } from '../../src/telemetry/tracing.ts';
 import { webhookMetrics } from '../../src/telemetry/webhook-metrics.ts';
@@ -38,6 +39,7 @@ function registryOfAll(): Registry {
   const metrics = metricsOf();
   new JobMetrics(metrics, { queue: () => undefined, running: () => 0, concurrency: () => 0 });
   webhookMetrics(metrics.registry, metrics.make, async () => undefined);
+  certificateMetrics(metrics.make, { endsAtMs: 0 });
   traceMetrics(metrics.registry, { spans: { exported: 0, lost: 0 } });
   return metrics.registry;
 }

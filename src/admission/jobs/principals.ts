@@ -6,9 +6,11 @@
  * Redis no job begins, so there is no grace.
  */
 import type { Config } from '../../config/schema.ts';
+import type { TokenSubject } from '../../core/token-subject.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import { keyTable } from '../../redis/key-table.ts';
+import { findSubjectOwner } from '../jwt/subject-owner.ts';
 import { environmentKeys } from '../keys/environment-keys.ts';
 import { judgeOwner } from '../keys/judge-key.ts';
 import { keyDigest } from '../keys/key-digest.ts';
@@ -23,15 +25,16 @@ export interface Principals {
   /**
    * Settles within the command time-out; two of them where the key is named by the environment.
    * @param nowMs wall clock
+   * @param subject of whoever came in with a token, and has no key
    */
-  find(tenant: string, keyId: string, nowMs: number): Promise<Verdict>;
+  find(tenant: string, keyId: string, nowMs: number, subject?: TokenSubject): Promise<Verdict>;
   /** The same, from Redis: what is in memory has proved to be old. */
-  findAnew(tenant: string, keyId: string, nowMs: number): Promise<Verdict>;
+  findAnew(tenant: string, keyId: string, nowMs: number, subject?: TokenSubject): Promise<Verdict>;
 }
 
 interface PrincipalsParts {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'keys' | 'secret' | 'defaults' | 'tenants'>;
+  readonly config: Pick<Config, 'auth' | 'keys' | 'secret' | 'defaults' | 'tenants'>;
   readonly data: DataInRedis;
 }
 
@@ -54,6 +57,7 @@ class RememberedPrincipals implements Principals {
   /** By tenant and id of the key; those that were fetched first go first. */
   readonly #known = new Map<string, KnownOwner>();
   readonly #lookup: KeyLookup<Verdict>;
+  readonly #ofSubject: (tenant: string, subject: TokenSubject, nowMs: number) => Promise<Verdict>;
 
   constructor(parts: PrincipalsParts) {
     const { redis, config } = parts;
@@ -65,6 +69,8 @@ class RememberedPrincipals implements Principals {
     this.#environment = new Map(
       [...named.values()].map((stored) => [nameOf(stored.tenant, stored.id), stored]),
     );
+    this.#ofSubject = (...asked) =>
+      findSubjectOwner({ config, table, termsWithoutRecord: termsOf, data: parts.data }, ...asked);
     this.#lookup = new KeyLookup({
       load: async (name): Promise<FoundAnswer> => {
         const environment = this.#environment.get(name);
@@ -82,7 +88,8 @@ class RememberedPrincipals implements Principals {
     });
   }
 
-  async find(tenant: string, keyId: string, nowMs: number): Promise<Verdict> {
+  async find(tenant: string, keyId: string, nowMs: number, subject?: TokenSubject): Promise<Verdict> {
+    if (subject) return this.#ofSubject(tenant, subject, nowMs);
     const name = nameOf(tenant, keyId);
     const known = this.#known.get(name);
     const ageMs = known ? nowMs - known.fetchedAtMs : Number.POSITIVE_INFINITY;
@@ -93,7 +100,8 @@ class RememberedPrincipals implements Principals {
     return this.#lookup.find(name, nowMs);
   }
 
-  findAnew(tenant: string, keyId: string, nowMs: number): Promise<Verdict> {
+  findAnew(tenant: string, keyId: string, nowMs: number, subject?: TokenSubject): Promise<Verdict> {
+    if (subject) return this.#ofSubject(tenant, subject, nowMs);
     const name = nameOf(tenant, keyId);
     this.#known.delete(name);
     return this.#lookup.find(name, nowMs);

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/schema.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { KeyDigest } from './key-digest.ts';
+import { plainKey } from './key-fields.ts';
 
 const BEGINNING = new Date(0).toISOString();
 
@@ -30,6 +31,7 @@ function environmentKey(tenant: string, digest: string, defaults: Config['defaul
     status: 'active',
     origin: 'environment',
     ...defaults,
+    ...plainKey,
     oversize_rule: null,
     created_at: BEGINNING,
     expires_at: null,

@@ -2,6 +2,7 @@
 import {
   type JobTerms,
   jobWays,
+  type KeyUse,
   noPolicies,
   type Principal,
   type TenantPriority,
@@ -10,34 +11,45 @@ import {
 } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { FoundKey } from '../../redis/key-table.ts';
+import { accessDemands } from '../access-demands.ts';
 import type { Verdict } from '../verdict.ts';
 import type { CachedKey } from './key-cache.ts';
 import { invalidKey } from './key-refusals.ts';
 
-interface Judging {
+export interface Judging {
   /** How long the record may serve while Redis is away. */
   readonly graceMs: number;
   /** For a tenant that has no record: that of a key which the environment names. */
   readonly termsWithoutRecord: (tenant: string) => TenantTerms;
+  /** Where the use of a key is noted; undefined: nowhere. */
+  readonly useOf: (tenant: string, keyId: string) => KeyUse | undefined;
 }
 
 export function judgeKey(
   found: FoundKey,
   digest: string,
   askedAtMs: number,
-  { graceMs, termsWithoutRecord }: Judging,
+  { graceMs, termsWithoutRecord, useOf }: Judging,
 ): CachedKey {
   const { stored } = found;
   const expiresAtMs = endMs(stored.expires_at);
-  const supersededAtMs = endMs(stored.secrets.find((secret) => secret.digest === digest)?.not_after ?? null);
-  const refused = whyRefused(found, digest);
+  const signingKey = stored.signing_keys?.find((one) => one.digest === digest);
+  const secret = signingKey ?? stored.secrets.find((one) => one.digest === digest);
+  const supersededAtMs = endMs(secret?.not_after ?? null);
+  const refused = whyRefused(found, secret !== undefined);
+  // A key that the environment names stands in no list.
+  const noted = stored.origin === 'environment' ? undefined : useOf(stored.tenant, stored.id);
   return {
     digest,
     keyId: stored.id,
     tenant: stored.tenant,
+    signingKey,
     verdict: refused
       ? refuse(refused, stored)
-      : { ok: true, principal: principalOf(found, expiresAtMs, termsWithoutRecord) },
+      : {
+          ok: true,
+          principal: principalOf(found, expiresAtMs, termsWithoutRecord, noted),
+        },
     endsAtMs: Math.min(expiresAtMs, supersededAtMs),
     verdictAfterEnd: refuse(expiresAtMs <= supersededAtMs ? 'expired' : 'superseded', stored),
     fetchedAtMs: askedAtMs,
@@ -48,24 +60,29 @@ export function judgeKey(
   };
 }
 
-/** Whoever has shown a secret of the key earlier, such as the owner of a job: may he still call? */
+/**
+ * Whoever has shown a secret of the key earlier, such as the owner of a job: may he still call? What was demanded of
+ * his calls was shown then.
+ * @param use where his use is noted, if he calls right now
+ */
 export function judgeOwner(
   found: FoundKey,
   nowMs: number,
   termsWithoutRecord: Judging['termsWithoutRecord'],
+  use?: KeyUse,
 ): Verdict {
   const { stored } = found;
   const expiresAtMs = endMs(stored.expires_at);
   const refused = whyEnded(found) ?? (nowMs < expiresAtMs ? undefined : 'expired');
   if (refused) return refuse(refused, stored);
-  return { ok: true, principal: principalOf(found, expiresAtMs, termsWithoutRecord) };
+  return { ok: true, principal: principalOf(found, expiresAtMs, termsWithoutRecord, use) };
 }
 
-function whyRefused(found: FoundKey, digest: string): string | undefined {
+function whyRefused(found: FoundKey, hasSecret: boolean): string | undefined {
   const { stored } = found;
   if (stored.status !== 'active') return stored.status;
   // The pointer led here, but the record decides which secrets it has.
-  if (!stored.secrets.some((secret) => secret.digest === digest)) return 'superseded';
+  if (!hasSecret) return 'superseded';
   return whyEnded(found);
 }
 
@@ -82,6 +99,7 @@ function principalOf(
   { stored, tenant, version }: FoundKey,
   expiresAtMs: number,
   termsWithoutRecord: Judging['termsWithoutRecord'],
+  use: KeyUse | undefined,
 ): Principal {
   const terms = tenant ?? termsWithoutRecord(stored.tenant);
   return {
@@ -98,6 +116,8 @@ function principalOf(
     priority: rankOf(terms.priority),
     jobs: knownJobTerms(terms),
     oversizeRule: stored.oversize_rule,
+    access: accessDemands(stored, terms),
+    use,
     createdAt: stored.created_at,
   };
 }

@@ -1,10 +1,13 @@
 /** The keys in memory, bounded: those not used lately go first. */
+import type { StoredSigningKey } from '../../redis/signing-key-records.ts';
 import type { Verdict } from '../verdict.ts';
 
 export interface CachedKey {
   readonly digest: string;
   readonly keyId: string;
   readonly tenant: string;
+  /** Where the digest is that of a signing key of the key. */
+  readonly signingKey: StoredSigningKey | undefined;
   /** Until `endsAtMs`, and after it. */
   readonly verdict: Verdict;
   readonly endsAtMs: number;

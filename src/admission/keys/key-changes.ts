@@ -3,7 +3,7 @@ import { changedAllowance } from '../../core/limits.ts';
 import type { KeyRecord } from '../../core/principal.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { IssuedKey, KeyChanges, KeyResult } from './key-administration.ts';
-import { invalidField, keyFieldFault, utcDate } from './key-fields.ts';
+import { invalidField, keyFieldFault, labelsOf, utcDate } from './key-fields.ts';
 import { newSecret } from './key-format.ts';
 import { publicRecord } from './key-queries.ts';
 import { rotated } from './key-rotation.ts';
@@ -17,23 +17,28 @@ const OVERLAP_SECONDS_MAX = 366 * 86_400;
 /** For a day the log can tell that a secret was rotated away; after that it is simply unknown. */
 const SUPERSEDED_KEPT_MS = 86_400_000;
 
-type Revised = KeyResult<{ readonly record: KeyRecord }>;
+type Revised = KeyResult<{ readonly record: KeyRecord; readonly before: KeyRecord }>;
 
 /** What becomes of a record; the same object when nothing has to. Called again when others were first. */
 type Revision = (stored: StoredKey) => StoredKey | Refusal;
 
-export async function reviseKey({ table }: StoreParts, id: string, revise: Revision): Promise<Revised> {
+export async function reviseKey(
+  { table }: Pick<StoreParts, 'table'>,
+  id: string,
+  revise: Revision,
+): Promise<Revised> {
   const result = await untilWritten<Revised>(async () => {
     const found = await table.findById(id);
     if (!found.ok) return storeAway();
     if (!found.value) return noSuchKey(id);
+    const before = publicRecord(found.value);
     const revised = revise(found.value);
     if (!('id' in revised)) return refused(revised);
-    if (revised === found.value) return { ok: true, record: publicRecord(revised) };
+    if (revised === found.value) return { ok: true, record: publicRecord(revised), before };
     const next = { ...revised, revision: found.value.revision + 1 };
     const replaced = await table.replaceKey(next);
     if (!replaced.ok) return storeAway();
-    return replaced.value ? { ok: true, record: publicRecord(next) } : undefined;
+    return replaced.value ? { ok: true, record: publicRecord(next), before } : undefined;
   });
   return result ?? changedMeanwhile();
 }
@@ -50,6 +55,7 @@ export async function updateKey(parts: StoreParts, id: string, changes: KeyChang
       ...stored,
       name: name ?? stored.name,
       ...changedAllowance(stored, changes),
+      ...labelsOf(changes, stored),
       expires_at: expires_at === undefined ? stored.expires_at : expires_at && (utcDate(expires_at) ?? null),
       status: status ?? stored.status,
       policy: policy === undefined ? stored.policy : policy,
@@ -68,7 +74,7 @@ export async function rotateKey(
   parts: StoreParts,
   id: string,
   { overlap_seconds = OVERLAP_SECONDS }: { readonly overlap_seconds?: number | undefined },
-): Promise<KeyResult<IssuedKey>> {
+): Promise<KeyResult<IssuedKey & { readonly before: KeyRecord }>> {
   if (!(overlap_seconds >= 0 && overlap_seconds <= OVERLAP_SECONDS_MAX)) {
     return refused(invalidField('overlap_seconds', `0 to ${OVERLAP_SECONDS_MAX}`));
   }

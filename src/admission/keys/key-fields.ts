@@ -1,14 +1,45 @@
 /** What the fields of a key or tenant may hold, checked in one place for the API and for imports. */
+import { accessFault } from '../../config/access.ts';
 import { readAllowance } from '../../config/allowance.ts';
+import { type AccessRules, accessScopes, noAccessRules } from '../../core/access.ts';
 import { type Refusal, refusal } from '../../core/errors.ts';
 import type { GivenAllowance } from '../../core/limits.ts';
-import { tenantNamePattern } from '../../core/principal.ts';
+import { type KeyRecord, tenantNamePattern } from '../../core/principal.ts';
 
-export interface KeyFields extends GivenAllowance {
+export interface KeyFields extends GivenAllowance, GivenLabels {
   readonly tenant?: string | undefined;
   readonly name?: string | undefined;
   readonly expires_at?: string | null | undefined;
 }
+
+/** What may be said of a key beside what it may use. What is left out is as in `plainKey`, or as it is. */
+export type GivenLabels = { readonly [Name in keyof KeyLabels]?: KeyLabels[Name] | undefined };
+
+type KeyLabels = Pick<KeyRecord, keyof typeof plainKey>;
+
+/** What is left out is as before. */
+export function labelsOf(given: GivenLabels, before: KeyLabels = plainKey): KeyLabels {
+  return {
+    note: given.note ?? before.note,
+    tags: given.tags ?? before.tags,
+    scopes: given.scopes ?? before.scopes,
+    ...accessRulesOf(given, before),
+  };
+}
+
+export type GivenRules = { readonly [Name in keyof AccessRules]?: AccessRules[Name] | undefined };
+
+/** What is left out is as before. */
+export function accessRulesOf(given: GivenRules, before: AccessRules = noAccessRules): AccessRules {
+  return {
+    allowed_addresses: given.allowed_addresses ?? before.allowed_addresses,
+    require_signature: given.require_signature ?? before.require_signature,
+    require_client_certificate: given.require_client_certificate ?? before.require_client_certificate,
+  };
+}
+
+/** A key of which nobody has said any of this. */
+export const plainKey = Object.freeze({ ...noAccessRules, note: '', tags: [], scopes: accessScopes });
 
 const namePattern = /^[^\p{Cc}]{1,128}$/u;
 
@@ -23,6 +54,8 @@ export function keyFieldFault({ tenant, name, expires_at, ...given }: KeyFields)
   if (typeof expires_at === 'string' && utcDate(expires_at) === undefined) {
     return invalidField('expires_at', 'a date in ISO 8601, such as 2030-01-31T12:00:00Z');
   }
+  const fault = accessFault(given);
+  if (fault) return refusal('invalid_parameter', `${fault.path} ${fault.message}.`, { param: fault.path });
   const { limits, quotas, models } = given;
   const read = readAllowance({ limits, quotas, models });
   return read.ok

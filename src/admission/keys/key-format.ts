@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const PUBLIC_ID_LENGTH = 12;
-const RANDOM_LENGTH = 30;
-const CHECKSUM_LENGTH = 6;
+export const PUBLIC_ID_LENGTH = 12;
+export const RANDOM_LENGTH = 30;
+export const CHECKSUM_LENGTH = 6;
 
 /** Every key that is made here begins with it, and no other key may. */
 export const KEY_PREFIX = 'slc_';
@@ -39,7 +39,8 @@ export function generatedKeyId(key: string): string | undefined {
   return checksum(body) === key.slice(-CHECKSUM_LENGTH) ? `key_${publicId}` : undefined;
 }
 
-function checksum(body: string): string {
+/** CRC-32 in base62. */
+export function checksum(body: string): string {
   let rest = crc32(body);
   let digits = '';
   for (let place = 0; place < CHECKSUM_LENGTH; place += 1) {
@@ -50,7 +51,7 @@ function checksum(body: string): string {
 }
 
 /** 248 is the largest multiple of 62 in a byte; a byte above it would favour the first letters. */
-function randomBase62(length: number): string {
+export function randomBase62(length: number): string {
   let text = '';
   while (text.length < length) {
     for (const byte of randomBytes(length)) {

@@ -1,9 +1,10 @@
 /** One row of keys that people bring along: what it may hold, and what it becomes. Pure. */
+import { accessFault } from '../../config/access.ts';
 import { COUNT_MAX, RATE_MAX, readAllowance } from '../../config/allowance.ts';
 import type { GivenAllowance } from '../../core/limits.ts';
 import type { ForeignForm } from '../../redis/key-records.ts';
 import { matchesForm } from './foreign-forms.ts';
-import { keyFieldFault, utcDate } from './key-fields.ts';
+import { type GivenLabels, keyFieldFault, utcDate } from './key-fields.ts';
 import { KEY_PREFIX, presentableKeyPattern } from './key-format.ts';
 
 /** As read from NDJSON or CSV; every field is checked here. */
@@ -31,14 +32,15 @@ export interface ForeignKey {
   readonly is_active: boolean;
   /** Undefined: as the defaults have it. */
   readonly policy: string | undefined;
+  readonly labels: GivenLabels;
 }
 
 const knownFields = new Set([
   ...['key', 'tenant', 'name', 'models', 'limits', 'quotas', 'rate_limit', 'total_quota', 'used_quota'],
-  ...['created_at', 'expires_at', 'is_active', 'policy'],
+  ...['created_at', 'expires_at', 'is_active', 'policy', 'allowed_addresses', 'note', 'tags'],
 ]);
-/** Known elsewhere. A key that arrived without its restrictions would be a key without any. */
-const laterFields = new Set(['allowed_ips']);
+/** Known elsewhere, and here by another name. A key that arrived without its restrictions would be one without any. */
+const otherNames: Readonly<Record<string, string>> = { allowed_ips: 'allowed_addresses' };
 
 const PREFIX_PATTERN = /^[\x21-\x7e]{2,64}$/;
 
@@ -58,7 +60,7 @@ export function formFault(form: ForeignForm): string | undefined {
 export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string {
   const given = Object.entries(row).filter(([, value]) => !isEmpty(value));
   for (const [field] of given) {
-    if (laterFields.has(field)) return `${field} is not supported yet; leave it empty.`;
+    if (Object.hasOwn(otherNames, field)) return `${field} is named ${otherNames[field]} here.`;
     if (!knownFields.has(field)) return `There is no field ${JSON.stringify(field.slice(0, 64))}.`;
   }
   const fields = Object.fromEntries(given);
@@ -78,6 +80,13 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
     return 'expires_at and created_at must be dates in ISO 8601.';
   const allowed = readAllowed(fields);
   if (typeof allowed === 'string') return allowed;
+  const labels = {
+    note: fields.note,
+    tags: listOf(fields.tags),
+    allowed_addresses: listOf(fields.allowed_addresses),
+  };
+  const fault = accessFault(labels);
+  if (fault) return `${fault.path} ${fault.message}.`;
   return {
     key,
     tenant,
@@ -87,6 +96,7 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
     created_at: created,
     is_active: active,
     policy,
+    labels: labels as GivenLabels,
   };
 }
 
@@ -104,7 +114,7 @@ function readAllowed(
   const read = readAllowance({
     limits: rate === undefined ? fields.limits : { requests_per_minute: rate },
     quotas: fields.quotas,
-    models: modelsOf(fields.models),
+    models: listOf(fields.models),
   });
   if (!read.ok) return `${read.path} ${read.message}.`;
   if (total !== undefined && read.given.quotas?.some(({ period }) => period === 'total')) {
@@ -134,8 +144,8 @@ function countOf(
   return fits ? count : `${field} must be a whole number from ${minimum} to ${maximum}.`;
 }
 
-/** CSV has the names in one text, separated by ; or |. */
-function modelsOf(value: unknown): unknown {
+/** CSV has the entries in one text, separated by ; or |. */
+function listOf(value: unknown): unknown {
   return typeof value === 'string' ? value.split(/[;|]/).map((name) => name.trim()) : value;
 }
 

@@ -5,6 +5,7 @@ import { type Allowance, allowanceOf } from '../../core/limits.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { ForeignForm, StoredKey } from '../../redis/key-records.ts';
 import type { KeyResult } from './key-administration.ts';
+import { labelsOf } from './key-fields.ts';
 import { newKeyId } from './key-format.ts';
 import {
   type ForeignKey,
@@ -104,6 +105,7 @@ async function write(
     status: wanted.is_active ? 'active' : 'disabled',
     origin: 'imported',
     ...allowanceOfForeign(wanted, parts.defaults.key),
+    ...labelsOf(wanted.labels),
     policy: wanted.policy ?? parts.defaults.key.policy,
     oversize_rule: null,
     created_at,

@@ -3,7 +3,7 @@ import { allowanceOf } from '../../core/limits.ts';
 import type { Answer } from '../../redis/connection.ts';
 import type { StoredKey } from '../../redis/key-records.ts';
 import type { IssuedKey, KeyResult, NewKey } from './key-administration.ts';
-import { keyFieldFault, utcDate } from './key-fields.ts';
+import { keyFieldFault, labelsOf, utcDate } from './key-fields.ts';
 import { newKeyId, newSecret } from './key-format.ts';
 import { publicRecord } from './key-queries.ts';
 import { policyFault } from './policy-names.ts';
@@ -25,6 +25,7 @@ export async function createKey(parts: StoreParts, wanted: NewKey): Promise<KeyR
     status: 'active',
     origin: 'generated',
     ...allowanceOf(wanted, parts.defaults.key),
+    ...labelsOf(wanted),
     policy: wanted.policy === undefined ? parts.defaults.key.policy : wanted.policy,
     oversize_rule: wanted.oversize_rule ?? null,
     created_at: new Date(nowMs).toISOString(),

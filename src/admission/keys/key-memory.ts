@@ -9,11 +9,10 @@
  */
 import type { Config } from '../../config/schema.ts';
 import type { Refusal } from '../../core/errors.ts';
-import type { TenantTerms } from '../../core/principal.ts';
 import type { Invalidation, StoredKey } from '../../redis/key-records.ts';
 import type { KeyTable } from '../../redis/key-table.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import { judgeKey } from './judge-key.ts';
+import { type Judging, judgeKey } from './judge-key.ts';
 import { type CachedKey, KeyCache } from './key-cache.ts';
 import { type FoundAnswer, KeyLookup } from './key-lookup.ts';
 import { keyCannotBeChecked } from './key-refusals.ts';
@@ -33,19 +32,18 @@ export interface DataInRedis {
   isRevoked(keyId: string): boolean;
 }
 
-interface KeyMemoryParts {
-  readonly table: KeyTable;
+interface KeyMemoryParts extends Pick<Judging, 'termsWithoutRecord' | 'useOf'> {
+  readonly table: Pick<KeyTable, 'findBySecret' | 'findTenantVersioned'>;
   readonly limits: Pick<Config['keys'], 'cache_seconds' | 'grace_seconds' | 'cached_max'>;
   /** Keys that need no Redis, by digest; only whether their tenant is disabled is asked. */
   readonly environment: ReadonlyMap<string, StoredKey>;
-  readonly termsWithoutRecord: (tenant: string) => TenantTerms;
   readonly data: DataInRedis;
   readonly log: Logger;
 }
 
 export class KeyMemory {
   readonly #environment: ReadonlyMap<string, StoredKey>;
-  readonly #termsWithoutRecord: KeyMemoryParts['termsWithoutRecord'];
+  readonly #judging: Pick<Judging, 'termsWithoutRecord' | 'useOf'>;
   readonly #data: DataInRedis;
   readonly #log: Logger;
   readonly #lifeMs: number;
@@ -54,9 +52,9 @@ export class KeyMemory {
   readonly #unknown = new UnknownKeys();
   readonly #lookup: KeyLookup<Fetched>;
 
-  constructor({ table, limits, environment, termsWithoutRecord, data, log }: KeyMemoryParts) {
+  constructor({ table, limits, environment, termsWithoutRecord, useOf, data, log }: KeyMemoryParts) {
     this.#environment = environment;
-    this.#termsWithoutRecord = termsWithoutRecord;
+    this.#judging = { termsWithoutRecord, useOf };
     this.#data = data;
     this.#log = log;
     this.#lifeMs = limits.cache_seconds * 1_000;
@@ -109,7 +107,7 @@ export class KeyMemory {
     this.#lookup.voidAll();
   }
 
-  async #load(table: KeyTable, digest: string): Promise<FoundAnswer> {
+  async #load(table: KeyMemoryParts['table'], digest: string): Promise<FoundAnswer> {
     const named = this.#environment.get(digest);
     if (!named) return this.#believed(await table.findBySecret(digest));
     const found = await table.findTenantVersioned(named.tenant);
@@ -138,7 +136,7 @@ export class KeyMemory {
       this.#unknown.add(digest, askedAtMs);
       return 'unknown';
     }
-    const known = judgeKey(answer.value, digest, askedAtMs, this.#judging(digest));
+    const known = judgeKey(answer.value, digest, askedAtMs, this.#judgingOf(digest));
     this.#known.put(known);
     return known;
   }
@@ -154,14 +152,14 @@ export class KeyMemory {
     const named = this.#environment.get(digest);
     if (!named) return undefined;
     const found = { stored: named, tenant: undefined, version: 0 };
-    const known = judgeKey(found, digest, 0, this.#judging(digest));
+    const known = judgeKey(found, digest, 0, this.#judgingOf(digest));
     this.#known.put(known);
     return known;
   }
 
-  #judging(digest: string) {
+  #judgingOf(digest: string): Judging {
     const graceMs = this.#environment.has(digest) ? Number.POSITIVE_INFINITY : this.#graceMs;
-    return { graceMs, termsWithoutRecord: this.#termsWithoutRecord };
+    return { graceMs, ...this.#judging };
   }
 }
 

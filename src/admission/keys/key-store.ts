@@ -8,7 +8,9 @@
  */
 import type { Config } from '../../config/schema.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
+import { emailTable } from '../../redis/email-table.ts';
 import { keyTable } from '../../redis/key-table.ts';
+import { keyUseTable } from '../../redis/key-use-table.ts';
 import type { KeyStore } from './key-administration.ts';
 import { revokeKey, rotateKey, updateKey } from './key-changes.ts';
 import { keyDigest } from './key-digest.ts';
@@ -33,6 +35,8 @@ export function createKeyStore({ redis, config, policyNames, now }: KeyStorePart
   const configured = config.policies.map(({ name }) => name);
   const parts: StoreParts = {
     table: keyTable(redis),
+    emails: emailTable(redis),
+    uses: keyUseTable(redis),
     digestOf: keyDigest(config.secret),
     defaults: config.defaults,
     seeds: new Map(config.tenants.map((seed) => [seed.name, seed])),

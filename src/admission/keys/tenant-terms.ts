@@ -2,12 +2,15 @@
 import type { Config } from '../../config/schema.ts';
 import { allowanceOf, type GivenAllowance } from '../../core/limits.ts';
 import { type JobTerms, type TenantPriority, type TenantTerms, usualJobTerms } from '../../core/principal.ts';
+import { accessRulesOf, type GivenRules } from './key-fields.ts';
 
 /** What is left out is as `usualJobTerms` has it. */
 export type GivenJobTerms = { readonly [Name in keyof JobTerms]?: JobTerms[Name] | undefined };
 
 /** What is left out is filled in from `defaults.tenant`. */
-export interface GivenTerms extends GivenAllowance, GivenJobTerms {
+export interface GivenTerms extends GivenAllowance, GivenJobTerms, GivenRules {
+  /** Default: false. */
+  readonly require_jwt?: boolean | undefined;
   readonly policy?: string | null | undefined;
   /** Default: false. */
   readonly answer_metadata?: boolean | undefined;
@@ -25,6 +28,8 @@ export function termsOf(given: GivenTerms, defaults: Config['defaults']['tenant'
     show_attempts: given.show_attempts ?? false,
     priority: given.priority ?? 'normal',
     ...jobTermsOf(given, usualJobTerms),
+    ...accessRulesOf(given),
+    require_jwt: given.require_jwt ?? false,
   };
 }
 

@@ -10,8 +10,8 @@ interface Wanted {
   readonly countMax: number;
 }
 
-const LIMIT_USUAL = 20;
-const LIMIT_MAX = 100;
+export const JOBS_LISTED_USUAL = 20;
+export const JOBS_LISTED_MAX = 100;
 
 export function listJobs({ results, responder }: JobRouteParts) {
   return jobStep(responder, async (request, reply) => {
@@ -34,11 +34,12 @@ export function listJobs({ results, responder }: JobRouteParts) {
   });
 }
 
-function readQuery({ after, status, limit = String(LIMIT_USUAL) }: Readonly<Record<string, unknown>>) {
+function readQuery({ after, status, limit = String(JOBS_LISTED_USUAL) }: Readonly<Record<string, unknown>>) {
   const known = jobStatuses.find((one) => one === status);
   if (status !== undefined && !known) return invalid('status', `It is one of ${jobStatuses.join(', ')}.`);
-  const isLimit = typeof limit === 'string' && /^[1-9]\d{0,2}$/.test(limit) && Number(limit) <= LIMIT_MAX;
-  if (!isLimit) return invalid('limit', `It is a whole number from 1 to ${LIMIT_MAX}.`);
+  const isLimit =
+    typeof limit === 'string' && /^[1-9]\d{0,2}$/.test(limit) && Number(limit) <= JOBS_LISTED_MAX;
+  if (!isLimit) return invalid('limit', `It is a whole number from 1 to ${JOBS_LISTED_MAX}.`);
   if (after !== undefined && typeof after !== 'string') return invalid('after', 'It is the id of a job.');
   const wanted: Wanted = { after, status: known, countMax: Number(limit) };
   return wanted;

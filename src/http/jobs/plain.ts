@@ -78,6 +78,7 @@ function plainSubject(
         created_at_ms: Date.now(),
         traceparent: call.trace?.traceparent,
         tracestate: call.trace?.state,
+        subject: (call.principal as Principal).subject,
       },
     }),
     renew: () => undefined,

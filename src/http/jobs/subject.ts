@@ -98,7 +98,7 @@ function specOf(
   inference: Inference & { model: Model },
 ): JobSpec {
   const { model, endpoint, body } = inference;
-  const { tenant, keyId } = call.principal as Principal;
+  const { tenant, keyId, subject } = call.principal as Principal;
   const reservation = reservationOf(estimator, inference);
   const { pool } = model;
   const affinity =
@@ -128,5 +128,6 @@ function specOf(
     created_at_ms: Date.now(),
     traceparent: call.trace?.traceparent,
     tracestate: call.trace?.state,
+    subject,
   };
 }

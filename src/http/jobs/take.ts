@@ -1,8 +1,6 @@
 /** A request on its way through the door: taken in, or joined to the job that the same request has made before. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { limitsKeepChanging } from '../../admission/admission.ts';
-import { presentedKey } from '../../admission/presented-key.ts';
-import type { Verdict } from '../../admission/verdict.ts';
 import type { Config } from '../../config/schema.ts';
 import { type Refusal, refusal } from '../../core/errors.ts';
 import { isOver } from '../../core/job.ts';
@@ -11,6 +9,7 @@ import type { JobDoor, Taken } from '../../jobs/door.ts';
 import type { HeldJobs } from '../../jobs/held-jobs.ts';
 import type { HoldTable } from '../../redis/hold-table.ts';
 import type { JobTable } from '../../redis/job-table.ts';
+import type { Authentication } from '../authenticate.ts';
 import { refusalOfError } from '../faults.ts';
 import { badKey, idempotencyKeyOf } from '../idempotency-key.ts';
 import { digestOf } from '../request-digest.ts';
@@ -22,9 +21,7 @@ import { type JobWish, priorityOf, wishOfTenant } from './wish.ts';
 
 export interface TakeParts extends AnswerParts, HoldParts {
   readonly config: Pick<Config, 'jobs' | 'listen'>;
-  readonly authenticator: {
-    authenticateAnew(presented: string, address: string, nowMs: number): Promise<Verdict>;
-  };
+  readonly authentication: Pick<Authentication, 'anew'>;
   readonly jobs: AnswerParts['jobs'] &
     HoldParts['jobs'] & {
       readonly door: Pick<JobDoor, 'take'>;
@@ -124,7 +121,7 @@ async function joinOrTake(
 }
 
 async function take(
-  { jobs, authenticator }: TakeParts,
+  { jobs, authentication }: TakeParts,
   request: FastifyRequest,
   subject: Subject,
   { way }: JobWish,
@@ -138,8 +135,7 @@ async function take(
     if (taken.kind === 'accepted' || taken.kind === 'refused')
       call.standing = taken.standing ?? call.standing;
     if (taken.kind !== 'stale') return taken;
-    const presented = presentedKey(headers) as string;
-    const verdict = await authenticator.authenticateAnew(presented, call.clientAddress, Date.now());
+    const verdict = await authentication.anew(request);
     const refused = verdict.ok ? subject.renew(verdict.principal) : verdict.refusal;
     if (refused || !verdict.ok) return { kind: 'refused', refusal: refused as Refusal };
     call.principal = verdict.principal;

@@ -1,6 +1,6 @@
 /** Signatures by the Standard Webhooks, and how the secrets behind them are kept. */
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { derivedSecret } from '../../admission/keys/key-digest.ts';
+import { createHmac, randomBytes } from 'node:crypto';
+import { sealingBox } from '../../admission/sealing.ts';
 
 /** An endpoint, as only the holders of `SLUICE_SECRET` can read it. */
 export interface Confidential {
@@ -22,35 +22,16 @@ export interface SecretBox {
 }
 
 const SECRET_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const PREFIX = 'whsec_';
-const FORM = '1:';
 
-/** The tenant's name is authenticated too, so that no endpoint can be put in another's place. */
+/** Sealed for the tenant, so that no endpoint can be put in another's place. */
 export function secretBox(secret: string): SecretBox {
-  const key = derivedSecret(secret, 'webhooks:1');
+  const box = sealingBox(secret, 'webhooks:1');
   return {
-    seal(tenant, endpoint) {
-      const nonce = randomBytes(NONCE_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(tenant));
-      const text = Buffer.concat([cipher.update(JSON.stringify(endpoint)), cipher.final()]);
-      return FORM + Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url');
-    },
+    seal: (tenant, endpoint) => box.seal(tenant, JSON.stringify(endpoint)),
     open(tenant, sealed) {
-      const bytes = Buffer.from(sealed.slice(FORM.length), 'base64url');
-      if (!sealed.startsWith(FORM) || bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
-      const textAt = NONCE_BYTES + TAG_BYTES;
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAAD(Buffer.from(tenant)).setAuthTag(bytes.subarray(NONCE_BYTES, textAt));
-      try {
-        const text = Buffer.concat([decipher.update(bytes.subarray(textAt)), decipher.final()]);
-        return JSON.parse(text.toString());
-      } catch {
-        return undefined;
-      }
+      const text = box.open(tenant, sealed);
+      return text === undefined ? undefined : JSON.parse(text);
     },
   };
 }

@@ -33,6 +33,7 @@ const cluster: Readonly<Record<string, Pass | undefined>> = {
   ...{
     secret: 0,
     owner: 0,
+    email: 0,
     installation: 0,
     learned: 1,
     drains: 1,
@@ -40,6 +41,9 @@ const cluster: Readonly<Record<string, Pass | undefined>> = {
     tenants: 2,
     forms: 2,
     active: 2,
+    admins: 1,
+    'admin-uses': 1,
+    audit: 2,
   },
   ...{ sweeping: leftOut, replicas: leftOut, loads: leftOut },
 };
@@ -47,7 +51,9 @@ const cluster: Readonly<Record<string, Pass | undefined>> = {
 /** Tickets behind the books: a call that has been booked is then not open as well. */
 const ofTenant: Readonly<Record<string, Pass | undefined>> = {
   ...{ key: 1, tenant: 1, meta: 1, account: 1, usage: 1, calls: 1, settled: 1, once: 1 },
-  ...{ keys: 2, 'usage-index': 2, tickets: 2, leases: 2, onces: 2, 'once-sizes': 2 },
+  ...{ keys: 2, 'key-uses': 2, 'usage-index': 2, tickets: 2, leases: 2, onces: 2, 'once-sizes': 2 },
+  // Whoever replays a request does so within minutes, not after a restore.
+  ...{ nonce: leftOut },
   // The response cache may lose any answer at any time.
   ...{ answer: leftOut, answers: leftOut, 'answer-sizes': leftOut },
 };

@@ -115,7 +115,7 @@ export class Cluster {
     const gateway = new Supervisor(child, this.#parts.say);
     this.#gateways.push(gateway);
     const admin = httpUrl(plan.adminHost, adminPort);
-    return this.#up(gateway, child, `${httpUrl(plan.host, plan.port)}  admin ${admin}`);
+    return this.#up(gateway, child, `${publicUrlOf(plan)}  admin ${admin}`);
   }
 
   #startWorker(index: number, adminPort: number, gatewayEnv: Record<string, string>): Promise<boolean> {
@@ -153,6 +153,12 @@ export class Cluster {
     this.#parts.say(`${child.name.padEnd(10)} ready  ${where}`);
     return true;
   }
+}
+
+/** The address of the public listener. */
+export function publicUrlOf({ host, port, speaksTls }: Plan): string {
+  const url = httpUrl(host, port);
+  return speaksTls ? url.replace('http', 'https') : url;
 }
 
 /** The address under which this machine reaches a listener. */

@@ -24,6 +24,8 @@ export interface Plan {
   readonly host: string;
   /** Shared by all gateways. */
   readonly port: number;
+  /** Whether that is the port of HTTPS. */
+  readonly speaksTls: boolean;
   readonly adminHost: string;
   /** One for each gateway. */
   readonly adminPorts: readonly number[];
@@ -70,6 +72,7 @@ export async function makePlan(argv: readonly string[], env: NodeJS.ProcessEnv, 
     watch,
     host: config.listen.host,
     port: config.listen.port || (await freePort(config.listen.host)),
+    speaksTls: config.listen.tls !== undefined,
     adminHost: config.admin.host,
     adminPorts: await portsFrom(config.admin.host, config.admin.port, gateways),
     workerPorts: await portsFrom(

@@ -5,7 +5,7 @@
 import fastify from 'fastify';
 import { Redis } from 'ioredis';
 import { answerFaults } from '../../../src/admin/answers.ts';
-import { demandToken } from '../../../src/admin/authorization.ts';
+import { demandRole, Gate } from '../../../src/admin/authorization.ts';
 import { usageRoutes } from '../../../src/admin/usage.ts';
 import { compileZod } from '../../../src/admin/validation.ts';
 import { createUsageReader, type UsageReader } from '../../../src/admission/usage/usage-reader.ts';
@@ -133,7 +133,12 @@ export async function openBooks(commandTimeoutMs = 5_000): Promise<Books> {
       app.setErrorHandler(answerFaults(quiet));
       app.register(
         async (scope) => {
-          scope.addHook('onRequest', demandToken(TOKEN, quiet));
+          const keys = {
+            check: async () => ({ ok: false, kind: 'wrong', reason: '', isGuess: true }) as const,
+          };
+          const gate = new Gate({ token: TOKEN, keys, log: quiet, now: Date.now });
+          const journal = { refusedRole: () => undefined };
+          scope.addHook('onRequest', demandRole({ gate, journal, log: quiet }));
           usageRoutes(scope, { usage });
         },
         { prefix: '/admin' },

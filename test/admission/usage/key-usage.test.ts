@@ -27,6 +27,8 @@ const principal: Principal = {
   priority: 0,
   jobs: usualJobTerms,
   oversizeRule: null,
+  access: undefined,
+  use: undefined,
   createdAt: '2026-01-01T00:00:00.000Z',
 };
 

@@ -95,13 +95,15 @@ export function streamTests(ground: BalancerGround): void {
 
   test('a caller who leaves ends the call at the server', async (t) => {
     ground.answer = () => undefined;
+    t.after(() => {
+      ground.answer = undefined;
+    });
     const { outgoing } = open(ground.balancer, { headers: bearer(ground.gateway.key) });
     outgoing.on('error', () => undefined).end(chat());
     await until(() => ground.upstream.running() === 1, 'the call to arrive');
     const leftAtMs = performance.now();
     outgoing.destroy();
     await until(() => ground.upstream.running() === 0, 'the call to end');
-    ground.answer = undefined;
     t.diagnostic(`after ${(performance.now() - leftAtMs).toFixed(0)} ms`);
   });
 }

@@ -49,28 +49,28 @@ export function failureTests(ground: BalancerGround, { explainsBadHttp }: SuiteO
 }
 
 export function absenceTests(ground: BalancerGround, { nobodyThere, shortWait }: SuiteOptions): void {
-  test('without a gateway it says so in our format', async () => {
+  test('without a gateway it says so in our format', async (t) => {
     const alone = await startBalancer(ground.name, { gateways: [NOBODY] });
+    t.after(() => alone.stop());
     const reply = await ask(alone, ground.wish());
-    await alone.stop();
     const code = nobodyThere === 502 ? 'gateway_unreachable' : 'gateway_unavailable';
     assertOurs(reply, nobodyThere, code, 'true');
   });
 
-  test('a POST that a gateway has got is sent to no other, be it late or broken', async () => {
+  test('a POST that a gateway has got is sent to no other, be it late or broken', async (t) => {
     const [one, other] = [await startDeaf(), await startDeaf()];
+    t.after(() => Promise.all([one.stop(), other.stop()]));
     const alone = await startBalancer(ground.name, { gateways: [one.url, other.url], changes: shortWait });
+    t.after(() => alone.stop());
     const late = await ask(alone, ground.wish());
     assertOurs(late, 504, 'gateway_timeout', 'true');
     assert.equal(one.posts() + other.posts(), 1);
     one.breakOff();
     other.breakOff();
     const broken = await ask(alone, ground.wish()).catch(() => undefined);
-    await alone.stop();
     // HAProxy closes the caller's connection where the gateway's was an old one; a new one gets 502.
     if (broken) assertOurs(broken, 502, 'gateway_unreachable', 'true');
     assert.equal(one.posts() + other.posts(), 2);
-    await Promise.all([one.stop(), other.stop()]);
   });
 }
 

@@ -30,6 +30,7 @@ test('everything that somebody would miss is copied, and what is left out is kno
       'jobsOf',
       'jobsSweeping',
       'loads',
+      'nonce',
       'outboxDead',
       'outboxHanded',
       'outboxReady',
