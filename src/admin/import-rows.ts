@@ -41,7 +41,7 @@ function isRow(value: unknown): value is ImportRow {
 
 const columns = new Set([
   ...['key', 'tenant', 'name', 'models', 'rate_limit', 'total_quota', 'used_quota'],
-  ...['created_at', 'expires_at', 'is_active', 'policy', 'allowed_addresses', 'note', 'tags'],
+  ...['created_at', 'expires_at', 'is_active', 'policy', 'allowed_addresses', 'scopes', 'note', 'tags'],
 ]);
 
 /** The first record names the columns; a fault in it concerns every row and refuses the whole. */

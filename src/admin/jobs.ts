@@ -1,6 +1,7 @@
 /** `/v1/jobs`: what waits, runs and has ended, of all tenants. Neither prompts nor answers. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { errorTable } from '../core/errors.ts';
 import { type JobRecord, jobStatuses } from '../core/job.ts';
 import { readJobUsage } from '../core/job-answer.ts';
 import { tenantNamePattern } from '../core/principal.ts';
@@ -88,6 +89,7 @@ function reportOf(record: JobRecord, standing: JobStanding | undefined) {
   return {
     object: 'job',
     ...rest,
+    error: shownError(record.error),
     estimated_tokens: cost,
     attempts: attempt,
     created_at: time(created_at_ms),
@@ -100,6 +102,13 @@ function reportOf(record: JobRecord, standing: JobStanding | undefined) {
     eta_seconds: etaMs === undefined ? null : Math.max(1, Math.round(etaMs / 1_000)),
   };
 }
+
+/** What a GPU server says of a request that it refuses may repeat parts of it. */
+function shownError(error: JobRecord['error']): JobRecord['error'] {
+  return error?.code === errorTable.upstream_rejected.code ? { ...error, message: SAID_TO_TENANT } : error;
+}
+
+const SAID_TO_TENANT = 'The GPU server refused the request. Its words are for the tenant alone.';
 
 function queueReport({ jobs, bytes, drainedAtMs, lines }: QueueReading) {
   return {

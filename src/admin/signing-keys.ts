@@ -58,22 +58,20 @@ export function signingKeyRoutes(
   const put = { params: keyPath, body: putSigningKeyBody };
   routes.put(url, { schema: put }, async (request, reply) => {
     const { public_key, ...wanted } = request.body;
-    if (typeof wanted.expires_at === 'string' && Date.parse(wanted.expires_at) <= now()) {
-      return sendRefusal(reply, expired);
-    }
+    if (isPast(wanted.expires_at, now())) return sendRefusal(reply, expired);
     const text = typeof public_key === 'object' ? JSON.stringify(public_key) : public_key;
     const { id } = request.params;
     const result = await signingKeys.put(id, { ...wanted, public_key: text });
-    const entered = result.ok ? result.signingKey : undefined;
-    const subject = { key: id, signing_key: entered?.id };
-    const changes = differences(undefined, entered);
+    const entered = result.ok ? result : undefined;
+    const subject = { key: id, tenant: entered?.tenant, signing_key: entered?.signingKey.id };
+    const changes = differences(entered?.before, entered?.signingKey);
     const { overlap_seconds } = wanted;
     const details = overlap_seconds === undefined ? { changes } : { changes, counts: { overlap_seconds } };
     await journal.write(reply, 'key.signing_add', result, subject, details);
     if (!result.ok) return sendRefusal(reply, result.refusal);
-    const { secret, isNew } = result;
+    const { secret, before } = result;
     return reply
-      .code(isNew ? 201 : 200)
+      .code(before === undefined ? 201 : 200)
       .send({ ...result.signingKey, ...(secret !== undefined && { secret }) });
   });
 
@@ -85,10 +83,17 @@ export function signingKeyRoutes(
   routes.delete(`${url}/:signing_key`, { schema: { params: signingKeyPath } }, async (request, reply) => {
     const { id, signing_key } = request.params;
     const result = await signingKeys.remove(id, signing_key);
-    const changes = differences(result.ok ? result.signingKey : undefined, undefined);
-    await journal.write(reply, 'key.signing_remove', result, { key: id, signing_key }, { changes });
+    const removed = result.ok ? result : undefined;
+    const subject = { key: id, tenant: removed?.tenant, signing_key };
+    const changes = differences(removed?.signingKey, undefined);
+    await journal.write(reply, 'key.signing_remove', result, subject, { changes });
     return result.ok ? { ...result.signingKey, deleted: true } : sendRefusal(reply, result.refusal);
   });
+}
+
+function isPast(expiresAt: string | null | undefined, nowMs: number): boolean {
+  const utc = expiresAt == null ? undefined : utcDate(expiresAt);
+  return utc !== undefined && Date.parse(utc) <= nowMs;
 }
 
 const expired = refusal('invalid_parameter', 'expires_at: must be in the future.', { param: 'expires_at' });

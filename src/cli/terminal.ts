@@ -59,7 +59,7 @@ export function tableLines<Row>(
       const text = cells[rowIndex]?.[index] ?? '';
       return aligned(index, text, colored(terminal, color?.(row), text));
     });
-    return line.join('');
+    return line.join('').trimEnd();
   });
   return [heading, ...lines];
 }

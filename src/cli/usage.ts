@@ -90,7 +90,8 @@ async function show({ admin, terminal }: Session, { by, json, ...options }: Show
   }
   const lines = [...data.map((row) => [nameOf(row), row] as const), ['total', totals] as const];
   const number = (title: string, value: (figures: Figures) => number) => {
-    return { title, text: ([, figures]: (typeof lines)[number]) => value(figures).toLocaleString('en') };
+    const text = ([, figures]: (typeof lines)[number]) => value(figures).toLocaleString('en');
+    return { title, text, alignRight: true };
   };
   printTable(terminal, lines, [
     { title: by.toUpperCase(), text: ([name]) => name },
@@ -102,7 +103,7 @@ async function show({ admin, terminal }: Session, { by, json, ...options }: Show
     number('OUTPUT', ({ output_tokens }) => output_tokens),
     number('IMAGES', ({ images }) => images),
     number('GPU SECONDS', ({ gpu_seconds }) => gpu_seconds),
-    { title: 'COST USD', text: ([, { cost_usd }]) => cost_usd.toFixed(6) },
+    { title: 'COST USD', text: ([, { cost_usd }]) => cost_usd.toFixed(6), alignRight: true },
   ]);
 }
 
@@ -152,10 +153,10 @@ async function calls({ admin, terminal }: Session, { tenant, limit, json }: Call
       text: ({ status }) => String(status),
       color: ({ status }) => (status < 400 ? 'green' : 'red'),
     },
-    { title: 'INPUT', text: ({ input_tokens }) => input_tokens.toLocaleString('en') },
-    { title: 'OUTPUT', text: ({ output_tokens }) => output_tokens.toLocaleString('en') },
-    { title: 'SECONDS', text: ({ duration_ms }) => (duration_ms / 1_000).toFixed(3) },
-    { title: 'COST USD', text: ({ cost_usd }) => cost_usd.toFixed(6) },
+    { title: 'INPUT', text: ({ input_tokens }) => input_tokens.toLocaleString('en'), alignRight: true },
+    { title: 'OUTPUT', text: ({ output_tokens }) => output_tokens.toLocaleString('en'), alignRight: true },
+    { title: 'SECONDS', text: ({ duration_ms }) => (duration_ms / 1_000).toFixed(3), alignRight: true },
+    { title: 'COST USD', text: ({ cost_usd }) => cost_usd.toFixed(6), alignRight: true },
     { title: 'REQUEST ID', text: ({ request_id }) => request_id },
   ]);
 }

@@ -22,7 +22,12 @@ export interface Member {
   readonly end: number;
 }
 
-export type JsonFault = 'too_deep' | 'too_many_values' | 'duplicate_member' | 'member_name';
+export type JsonFault =
+  | 'too_deep'
+  | 'too_many_values'
+  | 'too_many_members'
+  | 'duplicate_member'
+  | 'member_name';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -43,6 +48,8 @@ for (const byte of [QUOTE, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET,
 /** A string is walked this far byte by byte before the native search takes over: most strings are short. */
 const NEAR = 32;
 const MEMBER_NAME_BYTES_MAX = 256;
+/** Each has an entry in `members`: 100,000 of them, which come in one turn of the event loop, keep it busy for 80 ms. */
+export const MEMBERS_MAX = 10_000;
 
 export class JsonScanner {
   readonly members = new Map<string, Member>();
@@ -166,6 +173,7 @@ export class JsonScanner {
     const { size } = this.members;
     this.members.set(this.#memberName, { start: this.#valueStart, end: this.#valueEnd });
     if (this.members.size === size) this.fault = 'duplicate_member';
+    if (size === MEMBERS_MAX) this.fault = 'too_many_members';
     this.#valueStart = -1;
   }
 

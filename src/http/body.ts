@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { invalidKey } from '../admission/keys/key-refusals.ts';
 import { type Refusal, RefusalError, refusal } from '../core/errors.ts';
-import { type JsonFault, JsonScanner, type Member } from '../core/json-scan.ts';
+import { type JsonFault, JsonScanner, MEMBERS_MAX, type Member } from '../core/json-scan.ts';
 
 /** A JSON object as it came and as it reads. */
 export interface JsonBody {
@@ -17,6 +17,7 @@ const LIMITS = { depthMax: 64, valuesMax: 100_000 };
 const faults: Record<JsonFault, string> = {
   too_deep: `The body is nested more than ${LIMITS.depthMax} deep.`,
   too_many_values: `The body has more than ${LIMITS.valuesMax} values.`,
+  too_many_members: `The body has more than ${MEMBERS_MAX} top-level fields.`,
   duplicate_member: 'The body names a top-level field twice.',
   member_name: 'The body has a top-level field whose name is not allowed.',
 };

@@ -53,6 +53,7 @@ declare module 'ioredis' {
     settle(root: string, batch: string): Result<number[], Context>;
     renew(root: string, leaseMs: number, ...tickets: string[]): Result<[number, number], Context>;
     suspend(root: string, leaseMs: number, ...tickets: string[]): Result<number, Context>;
+    readSums(root: string, ...names: string[]): Result<(number | string)[], Context>;
     noteTenant(activeTenants: string, tenant: string): Result<number, Context>;
     sweep(root: string, countMax: number): Result<[number, number, number], Context>;
     heartbeat(
@@ -107,6 +108,7 @@ const scripts = [
   { command: 'settle', keys: 1, file: 'settle', shared: 'ticket' },
   { command: 'renew', keys: 1, file: 'renew', shared: 'ticket' },
   { command: 'suspend', keys: 1, file: 'suspend', shared: 'ticket' },
+  { command: 'readSums', keys: 1, file: 'read-sums' },
   { command: 'noteTenant', keys: 1, file: 'note-tenant' },
   { command: 'sweep', keys: 1, file: 'sweep', shared: 'ticket' },
   { command: 'heartbeat', keys: 1, file: 'heartbeat' },

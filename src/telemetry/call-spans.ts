@@ -41,6 +41,9 @@ const operations: Readonly<Record<string, string>> = {
   '/v1/score': 'score',
 };
 
+/** OpenTelemetry's word for OpenAI's API, whoever runs the model; which engine a server has, nobody says. */
+const PROVIDER = 'openai';
+
 /** The span of the call, one for its admission, and one for each request to a GPU server. */
 export function spansOfCall({ call, outcome, endedAtMs }: EndedCall, trace: CallTrace): SpanFacts[] {
   const { startedAtMs, refusal, status } = call;
@@ -96,6 +99,7 @@ function attributesOf(call: Call, { attempts: asked }: CallTrace): Attributes {
   return {
     'gen_ai.operation.name': operations[route],
     ...(operations[route] && {
+      'gen_ai.provider.name': PROVIDER,
       'gen_ai.request.model': model,
       'gen_ai.response.model': answering && hasAnswered(answering) ? answering.model : undefined,
       'gen_ai.request.stream': call.streamed || undefined,
@@ -139,6 +143,7 @@ function attempts(call: Call, trace: CallTrace, endedAtMs: number): SpanFacts[] 
       hasFailed: failure !== undefined && failure !== 'given_up',
       attributes: {
         'gen_ai.operation.name': operation,
+        'gen_ai.provider.name': operation && PROVIDER,
         'gen_ai.request.model': attempt.model,
         'gen_ai.response.model': hasAnswered(attempt) ? attempt.model : undefined,
         'http.request.method': attempt.method,

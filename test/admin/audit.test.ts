@@ -1,5 +1,6 @@
 /** Who changed what, when and from where: one trail for the installation, without a secret in it. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { StoredAuditEntry } from '../../src/core/audit.ts';
 import { auditTable } from '../../src/redis/audit-table.ts';
@@ -94,6 +95,32 @@ test('every kind of write leaves one entry, and none has a secret', async () => 
   ]) {
     assert.ok(!text.includes(secret.slice(-20)), secret);
   }
+});
+
+test('of signing keys the trail has what was entered, changed and taken away, for key and tenant', async () => {
+  const { body: made } = await byOperator('POST', '/keys', { tenant: 'signers', name: 'web' });
+  const path = `/keys/${made.id}/signing-keys`;
+  const public_key = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+  const { body: entered } = await byOperator('PUT', path, { alg: 'ed25519', public_key, note: 'old' });
+  await byOperator('PUT', path, { alg: 'ed25519', public_key, note: 'new' });
+  const { body: shared } = await byOperator('PUT', path, { alg: 'hmac-sha256', overlap_seconds: 60 });
+  await byOperator('DELETE', `${path}/${shared.id}`);
+
+  const entries = await trail('subject=signers&action=key&limit=4');
+  assert.deepEqual(
+    entries.map(({ action, subject }) => [action, subject.key, subject.signing_key]).reverse(),
+    [
+      ['key.signing_add', made.id, entered.id],
+      ['key.signing_add', made.id, entered.id],
+      ['key.signing_add', made.id, shared.id],
+      ['key.signing_remove', made.id, shared.id],
+    ],
+  );
+  assert.deepEqual(entries[3]?.changes.note, { before: null, after: 'old' });
+  assert.deepEqual(entries[2]?.changes, { note: { before: 'old', after: 'new' } });
+  assert.deepEqual(entries[1]?.counts, { overlap_seconds: 60 });
+  assert.deepEqual(entries[0]?.changes.alg, { before: 'hmac-sha256', after: null });
+  assert.ok(!JSON.stringify(entries).includes(shared.secret.slice('sigsec_'.length, -4)));
 });
 
 test('what was refused changes nothing and leaves a line of the log alone', async () => {

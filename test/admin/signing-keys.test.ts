@@ -134,6 +134,24 @@ test('what cannot be a signing key is refused with the field at fault', async ()
   assert.equal((await admin.call('GET', '/admin/v1/keys/key_unknown/signing-keys')).status, 404);
 });
 
+test('an end without a zone is read as UTC, wherever the gateway runs', async (t) => {
+  await freshKey();
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
+  const text = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toISOString().slice(0, 19);
+  for (const zone of ['Asia/Karachi', 'America/New_York']) {
+    process.env.TZ = zone;
+    const soon = text(3_600_000);
+    const made = await admin.call('PUT', path, { json: { alg: 'hmac-sha256', expires_at: soon } });
+    assert.deepEqual([made.status, made.body.expires_at], [201, `${soon}.000Z`], zone);
+    const past = { alg: 'hmac-sha256', expires_at: text(-3_600_000) };
+    assert.equal((await admin.call('PUT', path, { json: past })).status, 400, zone);
+  }
+});
+
 test('a revoked key gets no signing key', async () => {
   const id = await freshKey();
   await admin.call('DELETE', `/admin/v1/keys/${id}`);

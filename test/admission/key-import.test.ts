@@ -40,6 +40,38 @@ test('imported keys work on every replica within a second, with their fields', a
   assert.equal(record.origin, 'imported');
 });
 
+test('an imported key has the note, tags, scopes and addresses of its row, as a list or as text', async (t) => {
+  const { store } = await openGround(t);
+  const row = { tenant: 'acme', name: 'one', note: 'of the shop' };
+  const { rows } = must(
+    await store.importKeys(
+      [
+        {
+          ...row,
+          key: 'sk-text-00001',
+          tags: 'a;b',
+          scopes: 'usage|jobs',
+          allowed_addresses: '10.0.0.0/8; ::1',
+        },
+        { ...row, key: 'sk-list-00001', tags: ['a'], scopes: ['jobs'], allowed_addresses: ['10.0.0.0/8'] },
+        { key: 'sk-none-00001', tenant: 'acme', name: 'two', scopes: '', allowed_addresses: null },
+      ],
+      prefix,
+    ),
+  );
+  const given = await Promise.all(
+    rows.map(async ({ id }) => {
+      const { note, tags, scopes, allowed_addresses } = must(await store.get(id ?? '')).record;
+      return [note, tags, scopes, allowed_addresses];
+    }),
+  );
+  assert.deepEqual(given, [
+    ['of the shop', ['a', 'b'], ['usage', 'jobs'], ['10.0.0.0/8', '::1']],
+    ['of the shop', ['a'], ['jobs'], ['10.0.0.0/8']],
+    ['', [], ['inference', 'jobs', 'usage'], []],
+  ]);
+});
+
 test('importing again changes nothing, and a key of another tenant is not taken over', async (t) => {
   const { store } = await openGround(t);
   const row = { key: 'sk-first-0001', tenant: 'acme', name: 'one' };
@@ -93,6 +125,7 @@ test('each fault refuses its own row, and says what it is without the key', asyn
     [{ ...good, models: { a: 5 } }, /models.a must be/],
     [{ ...good, allowed_ips: '10.0.0.1' }, /allowed_ips is named allowed_addresses here/],
     [{ ...good, allowed_addresses: '10.0.0.0/8;nowhere' }, /allowed_addresses.1 must be an address/],
+    [{ ...good, scopes: 'inference;admin' }, /scopes.1 /],
     [{ ...good, tags: ['a', 'a'] }, /tags must not hold a tag twice/],
     [{ ...good, colour: 'red' }, /no field "colour"/],
   ];

@@ -122,9 +122,10 @@ test('an export to a file tells a person how far it is, and clears that line at 
   const output = ['--format', 'ndjson', '--output', join(folder, 'seen.ndjson')];
   assert.equal(await runProgram(['usage', 'export', ...range, ...output], terminal), 0);
   stderr.end();
-  const [, first, second] = (await text(stderr)).split('\r\x1b[K');
-  assert.match(first ?? '', /^\d+ rows, up to \d{4}-\d\d-\d\d$/);
-  assert.equal(second, `300 rows, up to ${today}`);
+  const [before, ...drawn] = (await text(stderr)).split('\r\x1b[K');
+  // The first bar comes after a tenth of a second, which a quick machine does not need.
+  for (const bar of drawn.slice(0, -1)) assert.match(bar, /^\[#*\.*\] \d+ % {2}\d+ rows$/);
+  assert.match(drawn.at(-1) ?? before ?? '', /^300 rows are in /);
 });
 
 test('calls are listed newest first, as many as are asked for', async () => {

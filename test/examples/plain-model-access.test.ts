@@ -35,9 +35,10 @@ function predict(headers: Record<string, string>, text = body): Promise<Reply> {
 test('where a key demands signatures, a signed call is served once, and unsigned or altered ones are refused', async () => {
   const { id, key } = await gateway.createKey({ tenant: 'signing', require_signature: true });
   const signer = await ed25519Signer(gateway, id);
-  const headers = signed({ authority: new URL(gateway.url).host, target: '/predict', body }, signer);
+  const sign = () => signed({ authority: new URL(gateway.url).host, target: '/predict', body }, signer);
   const served = predictor.state.counts.started;
-  assertRefused(await predict(headers, body.replace('Hello', 'Other')), 'invalid_api_key');
+  assertRefused(await predict(sign(), body.replace('Hello', 'Other')), 'invalid_api_key');
+  const headers = sign();
   const { status, body: answer } = await predict(headers);
   assert.deepEqual([status, Object.keys(JSON.parse(String(answer)))], [200, ['prediction', 'simulated']]);
   assertRefused(await predict(headers), 'invalid_api_key');
@@ -74,7 +75,11 @@ test('what the README runs in a container serves the file that it mounts', async
   );
   const instructions = instructionsOf(await readFile(join(repository, 'Dockerfile'), 'utf8'));
   const last = (name: string) => instructions.findLast((one) => one.name === name)?.text ?? '';
-  assert.ok(last('EXPOSE').split(' ').includes(given('-p')[0]?.split(':')[1] ?? ''));
+  assert.ok(
+    last('EXPOSE')
+      .split(' ')
+      .includes(given('-p')[0]?.split(':')[1] ?? ''),
+  );
   assert.deepEqual(
     [...JSON.parse(last('ENTRYPOINT')), ...JSON.parse(last('CMD'))],
     ['node', 'src/main.ts', 'gateway'],

@@ -1,4 +1,23 @@
-/** What the example of a plain model server promises, with a simulator in its place. */
+/**
+ * What the example of a plain model server promises, with a simulator in its place.
+ * Each promise of the set-up, and the test that holds it (promises.test.ts sees to it that there is one):
+ *
+ * | promise | file: test |
+ * | --- | --- |
+ * | it starts, and is called, as its README says | readme: what the README of ${name} says is what comes |
+ * | it starts without its server | start: ${name} starts without its servers, names them |
+ * | POST /predict with {"input_data": …}, passed through | plain-model: the body arrives, and the answer comes back, byte for byte |
+ * | what does not fit never reaches the server | plain-model: a body without input_data, or another method, never reaches the server |
+ * | the key with or without the word Bearer | plain-model: the key may stand with or without Bearer |
+ * | quotas per minute, hour, day | plain-model: a key has quotas by minute, hour and day |
+ * | keys of one’s own making imported | plain-model: a key of one’s own making keeps its rate |
+ * | signed requests | plain-model-access: where a key demands signatures |
+ * | address lists | plain-model-access: a key, and a tenant with all its keys, may be good at listed addresses alone |
+ * | HTTPS, by the gateway itself | readme: what the README of ${name} says is what comes |
+ * | HTTPS, by nginx | vision-model-operation: nginx with HTTPS in front |
+ * | a container | plain-model-access: what the README runs in a container serves the file that it mounts |
+ * | the image of the container | deploy/dockerfile: the gateway runs as nobody who may write |
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createSimulator } from '../../src/simulator/server.ts';

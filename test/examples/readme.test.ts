@@ -1,8 +1,9 @@
 /** Who pastes what the READMEs say, block by block, gets what they say, from a clone to the end. */
+
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import assert from 'node:assert/strict';
 import { missingPrograms } from '../support/programs.ts';
 import { makeClone } from './support/clone.ts';
 import { exampleNames } from './support/example.ts';
@@ -24,17 +25,21 @@ async function cloneAndTerminal(t: TestContext, readme: string, configPath?: str
   return { clone, terminal };
 }
 
-test('a newcomer has a tenant, a key, a first call and its cost from the README alone', options, async (t) => {
-  const text = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  const start = /^## Start\n.*?(?=^## )/ms.exec(text)?.[0] ?? '';
-  assert.ok(blocksOf(start).length >= 4, 'the blocks of the start');
-  const begunAtMs = performance.now();
-  const { terminal } = await cloneAndTerminal(t, start);
-  await follow(terminal, start);
-  const tookMs = performance.now() - begunAtMs;
-  t.diagnostic(`from the clone to the cost of a first call: ${(tookMs / 1_000).toFixed(1)} s`);
-  assert.ok(tookMs < FIRST_COST_LIMIT_MS);
-});
+test(
+  'a newcomer has a tenant, a key, a first call and its cost from the README alone',
+  options,
+  async (t) => {
+    const text = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const start = /^## Your first tenant.*?(?=^## )/ms.exec(text)?.[0] ?? '';
+    assert.ok(blocksOf(start).length >= 4, 'the blocks of the first tenant');
+    const begunAtMs = performance.now();
+    const { terminal } = await cloneAndTerminal(t, start);
+    await follow(terminal, start);
+    const tookMs = performance.now() - begunAtMs;
+    t.diagnostic(`from the clone to the cost of a first call: ${(tookMs / 1_000).toFixed(1)} s`);
+    assert.ok(tookMs < FIRST_COST_LIMIT_MS);
+  },
+);
 
 for (const name of exampleNames) {
   test(`what the README of ${name} says is what comes`, options, async (t) => {

@@ -84,11 +84,7 @@ test('Prometheus answers the queries of the README: requests per second, latency
   const targets = { gateways: [gateway.adminUrl], workers: [worker.adminUrl] };
   const prometheus = await startPrometheus(targets, 1);
   t.after(() => prometheus.stop());
-  await until(
-    async () => (await prometheus.query('sluice_requests_total')).length > 0,
-    'a scrape',
-    LIMIT_MS,
-  );
+  await until(async () => (await prometheus.query('sluice_requests_total')).length > 0, 'a scrape', LIMIT_MS);
   await call();
   for (const query of queries) {
     const isAbove = async () => (await prometheus.query(query)).some(({ value }) => value > 0);

@@ -1,4 +1,29 @@
-/** What the example of a text model for several teams promises, with a simulator in place of vLLM. */
+/**
+ * What the example of a text model for several teams promises, with a simulator in place of vLLM.
+ * Each promise of the set-up, and the test that holds it (promises.test.ts sees to it that there is one):
+ *
+ * | promise | file: test |
+ * | --- | --- |
+ * | it starts, and is called, as its README says | readme: what the README of ${name} says is what comes |
+ * | it starts without its server | start: ${name} starts without its servers, names them |
+ * | teams with bearer keys | text-model-in-use: the official client works with nothing changed but base URL and key |
+ * | 401 with WWW-Authenticate | text-model: who has no key gets 401 with WWW-Authenticate |
+ * | the long path of the model is forced whatever name comes | text-model: whatever name a client sends, the path arrives |
+ * | requests per minute by team | text-model: each team has its requests per minute |
+ * | defaults of max_tokens and temperature by team | text-model: each team has its own max_tokens, temperature and text in front |
+ * | a system text in front, by team | text-model: each team has its own max_tokens, temperature and text in front |
+ * | a disclaimer behind the answer, by team | text-model: each team’s disclaimer stands behind the answer, whole and streamed |
+ * | streaming | text-model-in-use: the official client works with nothing changed but base URL and key |
+ * | CORS for a browser front end | text-model: a page of the front end may call and read |
+ * | 504 when the model takes longer than its time-out | text-model: a model that takes longer than its time-out gets 504 |
+ * | 503 when it is not there | text-model: when vLLM is not there, calls get 503 |
+ * | one error format | text-model: who has no key gets 401 with WWW-Authenticate, and every refusal has the one format |
+ * | a log line with milliseconds and the caller’s address | text-model: a call leaves a line with its milliseconds |
+ * | /health | text-model: when vLLM is not there, calls get 503, and /health |
+ * | keys from the environment | readme: what the README of ${name} says is what comes |
+ * | metrics for requests per second, latency and error rate | text-model-in-use: Prometheus answers the queries of the README |
+ * | requests that are too long go through the queue | text-model-in-use: a prompt that is too long goes through the queue |
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createSimulator } from '../../src/simulator/server.ts';

@@ -1,4 +1,36 @@
-/** What the example of a vision model that users pay for promises, with simulators in place of its three servers. */
+/**
+ * What the example of a vision model that users pay for promises, with simulators in place of its three servers.
+ * Each promise of the set-up, and the test that holds it (promises.test.ts sees to it that there is one):
+ *
+ * | promise | file: test |
+ * | --- | --- |
+ * | it starts, and is called, as its README says | readme: what the README of ${name} says is what comes |
+ * | it starts without its servers | start: ${name} starts without its servers, names them |
+ * | keys with a rate limit | vision-model: a user’s key has a rate |
+ * | keys with a total quota, and what is used | vision-model: a total quota that is spent refuses for good |
+ * | keys with an expiry and a switch | vision-model: a key that has expired, or is switched off |
+ * | images in messages | vision-model: an image arrives, and headers tell time and what is left |
+ * | images by address | vision-model: an image by address is fetched from the listed host |
+ * | what is left and the time taken in headers, and in the body where the tenant asks | vision-model: an image arrives, and headers tell time and what is left; the body too |
+ * | GET /v1/usage for the holder of a key | vision-model: a total quota that is spent refuses for good, and usage still tells |
+ * | calls kept and summed: seven days, calls, total and mean time | vision-model-operation: calls are kept, and summed over seven days |
+ * | billing by tokens, by image and its resolution, by GPU time | vision-model: a call costs its tokens, each image by its size |
+ * | an admin who creates users | vision-model-access: an admin with a key of her own makes users |
+ * | request ids | vision-model-operation: each answer has a request id |
+ * | health of gateway and model told apart | vision-model-operation: when the servers of the model are gone, /health says so of the model alone |
+ * | unit files of a process supervisor | deploy/supervisor: what ${name} runs starts, and ends by itself |
+ * | the same of systemd | deploy/systemd: what ${file} runs starts |
+ * | nginx with HTTPS in front | vision-model-operation: nginx with HTTPS in front |
+ * | alerts to mail, DingTalk and SMS through Alertmanager | vision-model-operation: when the servers of the model are gone, /health says so of the model alone, and mail, DingTalk and SMS |
+ * | key rotation | vision-model-access: a key is rotated |
+ * | address allow-lists | vision-model-access: a key with a list of addresses is good there alone |
+ * | JWT | vision-model-access: a token of the login service is taken in place of a key |
+ * | caching and de-duplication of equal requests | vision-model: equal requests at once are answered by one call of a server |
+ * | several models and versions with routing | vision-model: either version can be asked for |
+ * | balancing | vision-model: a few keys in a hundred meet the canary, always the same, and both servers of the other version work |
+ * | autoscaling | vision-model-operation: the metric by which servers are started grows |
+ * | backup and restore of everything in Redis | vision-model-operation: all that Redis holds is backed up and put back |
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createSimulator } from '../../src/simulator/server.ts';

@@ -84,6 +84,17 @@ test('a signature that does not hold spends no nonce', async () => {
   assert.equal((await sendTo(replicas[1], headers)).status, 200);
 });
 
+test('of a request with two signatures that hold, none brings it in again', async () => {
+  const second = await ed25519Signer(replicas[0] as TestGateway, key.id);
+  const request = { authority: HOST, target: CHAT, body: chat() };
+  const one = signed(request, signer, { label: 'one' });
+  const other = signed(request, second, { label: 'other' });
+  const joined = (name: string) => `${one[name]}, ${other[name]}`;
+  const both = { ...one, signature: joined('signature'), 'signature-input': joined('signature-input') };
+  assert.equal((await sendTo(replicas[0], both)).status, 200);
+  for (const again of [both, one, other]) assertRefused(await sendTo(replicas[1], again), 'invalid_api_key');
+});
+
 test('while Redis is away a signed request gets 503 within half a second, and a bearer goes on', async () => {
   const [replica] = replicas;
   assert.equal((await sendTo(replica, bearer(key.key))).status, 200);

@@ -13,7 +13,9 @@ import { noAccessRules } from '../../src/core/access.ts';
 import { noLimits } from '../../src/core/limits.ts';
 import { usualJobTerms } from '../../src/core/principal.ts';
 import { noCharge } from '../../src/core/ticket.ts';
+import { adminTable } from '../../src/redis/admin-table.ts';
 import { answerTable } from '../../src/redis/answer-table.ts';
+import { auditTable } from '../../src/redis/audit-table.ts';
 import { clusterTable } from '../../src/redis/cluster-table.ts';
 import type { Answer, RedisConnection } from '../../src/redis/connection.ts';
 import { drainTable } from '../../src/redis/drain-table.ts';
@@ -153,6 +155,7 @@ test('every question of a gateway is allowed', async (t) => {
   const loads = loadTable(connection);
   await allowed(loads.claim([{ name: 'gpu', claimMs: 1_000 }]));
   await allowed(loads.write('gpu', 1, { atMs: 1, running: 1, waiting: 0 }));
+  await adminsAllowed(connection);
   await webhooksAllowed(connection);
   await jobsAllowed(connection);
   await allStoredAnswers(connection);
@@ -168,6 +171,23 @@ test('every question of a gateway is allowed', async (t) => {
     'nothing was denied on the way, not even what ioredis asks by itself',
   );
 });
+
+async function adminsAllowed(connection: RedisConnection): Promise<void> {
+  const admins = adminTable(connection);
+  const ann = { id: 'adm_1', name: 'ann', role: 'viewer', status: 'active', revision: 1 } as const;
+  const dates = { created_at: NOW, expires_at: null, rotated_at: null };
+  await allowed(admins.write({ ...ann, ...dates, secrets: [] }));
+  await allowed(admins.find('adm_1'));
+  await allowed(admins.all());
+  await allowed(admins.noteUse('adm_1', 1));
+  await allowed(admins.lastUses());
+  await allowed(admins.remove('adm_1'));
+  const audit = auditTable(connection, 10);
+  const actor = { actor: 'root', actor_name: 'root', role: 'owner', address: '::1' } as const;
+  const done = { request_id: 'r', action: 'key.update', outcome: 'done' } as const;
+  await allowed(audit.append({ at: NOW, ...actor, ...done, subject: {}, changes: {}, counts: {} }));
+  await allowed(audit.read({ fromMs: undefined, toMs: undefined, before: undefined }, 10));
+}
 
 test('a job goes its whole way, and nothing on it is denied', async (t) => {
   const url = redis.url.replace('//', `//sluice:${PASSWORD}@`);

@@ -101,6 +101,7 @@ test('a call is a span below its caller, its admission and its attempt are spans
     'http.route': '/v1/chat/completions',
     'http.response.status_code': 200,
     'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': 'openai',
     'gen_ai.request.model': 'public',
     'gen_ai.response.model': '/models/inner',
     'gen_ai.usage.input_tokens': 5,
@@ -115,6 +116,7 @@ test('a call is a span below its caller, its admission and its attempt are spans
   const { hostname, port } = new URL(upstream.url);
   assert.deepEqual(attempt.attributes, {
     'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': 'openai',
     'gen_ai.request.model': '/models/inner',
     'gen_ai.response.model': '/models/inner',
     'http.request.method': 'POST',

@@ -1,10 +1,10 @@
-/** Whoever is called at night finds the entry of the alert, and in it only commands and metrics that there are. */
+/** Whoever is called at night finds the entry of the alert, and in it only commands, panels and metrics that there are. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { runProgram } from '../../src/cli/program.ts';
+import { dashboards } from '../../grafana/build.ts';
+import { assertTaken, commandsIn } from '../support/typed-commands.ts';
 import { prometheusFolder, readRules } from './support/rules.ts';
 
 const root = join(prometheusFolder, '../..');
@@ -34,14 +34,23 @@ test('each entry says what it means, how urgent it is, what to look at and what 
 });
 
 test('what it tells one to type is what the command line takes', async () => {
-  const commands = [...runbook.matchAll(/`sluice ([a-z][^`]*)`/g)].map(([, text = '']) => text);
-  assert.ok(commands.length > 10);
-  for (const command of new Set(commands)) {
-    const words = command.split(/\s+/);
-    const named = words.filter((word) => /^[a-z]/.test(word));
-    const help = await helpOf(named.slice(0, 2));
-    for (const option of words.filter((word) => word.startsWith('--'))) {
-      assert.ok(help.includes(`${option} `), `${command}: there is no ${option}`);
+  const commands = commandsIn(runbook);
+  assert.ok(commands.length > 20);
+  for (const command of commands) await assertTaken(command);
+});
+
+test('the panels that it names are there', () => {
+  const places = dashboards.flatMap(({ title, rows }) =>
+    rows.flatMap(({ panels }) => panels).map(({ id }) => `${title} ${id}`),
+  );
+  const named = [
+    ...runbook.matchAll(/\*([A-Z][a-z ]+)\*((?:(?:,| and|, and)?\s\d+\b(?!\s%)(?: \([^)]*\))?)+)/g),
+  ];
+  assert.ok(named.length > 30);
+  for (const [, dashboard, numbers = ''] of named) {
+    for (const [number] of numbers.matchAll(/\d+/g)) {
+      const place = `${dashboard?.replaceAll('\n', ' ')} ${number}`;
+      assert.ok(places.includes(place), `there is no panel ${place}`);
     }
   }
 });
@@ -59,13 +68,3 @@ test('its links lead somewhere', () => {
     else assert.ok(existsSync(join(prometheusFolder, target)), target);
   }
 });
-
-async function helpOf(command: readonly string[]): Promise<string> {
-  const output = new PassThrough();
-  const terminal = { env: {}, stdin: process.stdin, stdout: output, stderr: output };
-  const code = await runProgram([...command, '--help'], terminal as unknown as NodeJS.Process);
-  const text = String(output.read());
-  const usage = `Usage: sluice ${command.join(' ')}`;
-  assert.ok(code === 0 && text.startsWith(usage), `sluice ${command.join(' ')}: ${text.split('\n', 1)}`);
-  return text;
-}

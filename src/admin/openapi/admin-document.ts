@@ -59,6 +59,7 @@ function describe(route: RegisteredRoute): Operation | undefined {
 function operationOf(described: AdminOperation, route: RegisteredRoute): Operation {
   const { id, tag, summary, description, status = 200, content, also = {}, errors = [], isOpen } = described;
   const role = routeRoles.get(routeName(route));
+  const shown = [description, role && `Needs the role \`${role}\`.`].filter((line) => line !== undefined);
   const parameters = [...parametersOf(route.schema), ...restOf(route)];
   const named = parameters.length > 0 ? (['invalid_parameter'] as const) : [];
   const other = Object.entries(also).map(([code, schema]) => {
@@ -70,7 +71,7 @@ function operationOf(described: AdminOperation, route: RegisteredRoute): Operati
     id,
     tag,
     summary,
-    ...(description !== undefined && { description }),
+    ...(shown.length > 0 && { description: shown.join('\n\n') }),
     parameters,
     body: bodyOf(described, route),
     answers: { ...answers, ...Object.fromEntries(other) },

@@ -37,7 +37,7 @@ export interface ForeignKey {
 
 const knownFields = new Set([
   ...['key', 'tenant', 'name', 'models', 'limits', 'quotas', 'rate_limit', 'total_quota', 'used_quota'],
-  ...['created_at', 'expires_at', 'is_active', 'policy', 'allowed_addresses', 'note', 'tags'],
+  ...['created_at', 'expires_at', 'is_active', 'policy', 'allowed_addresses', 'scopes', 'note', 'tags'],
 ]);
 /** Known elsewhere, and here by another name. A key that arrived without its restrictions would be one without any. */
 const otherNames: Readonly<Record<string, string>> = { allowed_ips: 'allowed_addresses' };
@@ -83,6 +83,7 @@ export function readRow(row: ImportRow, form: ForeignForm): ForeignKey | string 
   const labels = {
     note: fields.note,
     tags: listOf(fields.tags),
+    scopes: listOf(fields.scopes),
     allowed_addresses: listOf(fields.allowed_addresses),
   };
   const fault = accessFault(labels);

@@ -31,19 +31,23 @@ export interface NewSigningKey {
 
 /** Refusals as those of `KeyStore`. A change holds on every replica within a second. */
 export interface SigningKeys {
-  /**
-   * A public key that the key has already is not entered twice: its note, end and the overlap are changed.
-   * @returns `secret` of an HMAC, which nobody can show again
-   */
-  put(
-    keyId: string,
-    wanted: NewSigningKey,
-  ): Promise<
-    KeyResult<{ readonly signingKey: SigningKeyView; readonly secret?: string; readonly isNew: boolean }>
-  >;
+  /** A public key that the key has already is not entered twice: its note, end and the overlap are changed. */
+  put(keyId: string, wanted: NewSigningKey): Promise<KeyResult<EnteredSigningKey>>;
   /** The newest first; without those that have ended. */
   list(keyId: string): Promise<KeyResult<{ readonly signingKeys: readonly SigningKeyView[] }>>;
-  remove(keyId: string, id: string): Promise<KeyResult<{ readonly signingKey: SigningKeyView }>>;
+  remove(
+    keyId: string,
+    id: string,
+  ): Promise<KeyResult<{ readonly tenant: string; readonly signingKey: SigningKeyView }>>;
+}
+
+export interface EnteredSigningKey {
+  readonly tenant: string;
+  readonly signingKey: SigningKeyView;
+  /** Undefined: it is new. */
+  readonly before: SigningKeyView | undefined;
+  /** Of an HMAC, which nobody can show again. */
+  readonly secret?: string;
 }
 
 interface Parts {
@@ -100,19 +104,25 @@ async function put(parts: Parts, keyId: string, wanted: NewSigningKey): ReturnTy
   });
   if (!claimed.ok) return storeAway();
   let entered: StoredSigningKey | undefined;
+  let before: StoredSigningKey | undefined;
   let gone: readonly StoredSigningKey[] = [];
   const revised = await reviseKey(parts, keyId, (stored) => {
     const next = withKey(stored, signingKey, wanted, parts.now());
     if ('message' in next) return next;
     entered = next.entered;
+    before = stored.signing_keys?.find(({ id }) => id === next.entered.id);
     gone = (stored.signing_keys ?? []).filter(({ id }) => !next.all.some((one) => one.id === id));
     return { ...stored, signing_keys: next.all };
   });
-  const isNew = entered?.id === signingKey.id;
-  await forgetPointers(parts, isNew ? gone : [...gone, signingKey]);
+  await forgetPointers(parts, entered?.id === signingKey.id ? gone : [...gone, signingKey]);
   if (!revised.ok) return revised;
-  const shown = view(entered ?? signingKey);
-  return { ok: true, signingKey: shown, isNew, ...(secret !== undefined && { secret }) };
+  return {
+    ok: true,
+    tenant: revised.record.tenant,
+    signingKey: view(entered ?? signingKey),
+    before: before && view(before),
+    ...(secret !== undefined && { secret }),
+  };
 }
 
 /** Only tidies up, since the record decides: a failure here is none of the change. */
@@ -159,7 +169,7 @@ async function remove(parts: Parts, keyId: string, id: string): ReturnType<Signi
   if (!revised.ok) return revised;
   const gone = removed as StoredSigningKey;
   await forgetPointers(parts, [gone]);
-  return { ok: true, signingKey: view(gone) };
+  return { ok: true, tenant: revised.record.tenant, signingKey: view(gone) };
 }
 
 function invalid(message: string): Made {

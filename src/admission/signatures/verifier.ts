@@ -85,21 +85,35 @@ export class SignatureVerifier {
     return (await this.#parts.signers.findSignerAnew(keyId, address, nowMs)).verdict;
   }
 
-  /** The first that holds counts; where none does, the first tells why. */
+  /**
+   * The first that holds counts; where none does, the first tells why. All nonces of those that hold are spent, because
+   * the same request could come again with the other signature alone.
+   */
   async #verifyAny(
     request: SignedRequest,
     presented: readonly [PresentedSignature, ...PresentedSignature[]],
     nowMs: number,
   ): Promise<SignedVerdict> {
     let refused: SignedVerdict | undefined;
+    let held: SignedVerdict | undefined;
+    const toSpend: [PresentedSignature, tenant: string][] = [];
     for (const one of presented) {
       const verdict = await this.#verifyOne(request, one, nowMs);
-      if (verdict.ok) return verdict;
-      refused ??= verdict;
+      if (verdict.ok) {
+        held ??= verdict;
+        toSpend.push([one, verdict.principal.tenant]);
+        // Whether that one holds nobody can tell now, and later it might.
+      } else if (verdict.refusal.name !== 'invalid_api_key') return verdict;
+      else refused ??= verdict;
     }
-    return refused as SignedVerdict;
+    for (const [one, tenant] of toSpend) {
+      const spent = await this.#spend(one, tenant);
+      if (spent !== undefined) return spent;
+    }
+    return (held ?? refused) as SignedVerdict;
   }
 
+  /** All but its nonce. */
   async #verifyOne(
     request: SignedRequest,
     presented: PresentedSignature,
@@ -121,8 +135,6 @@ export class SignatureVerifier {
     const { principal } = verdict;
     const unsigned = this.#whyUnsigned(request, presented, principal.tenant, key);
     if (unsigned !== undefined) return refuseIt(unsigned);
-    const spent = await this.#spend(presented, principal.tenant);
-    if (spent !== undefined) return spent;
     return { ok: true, principal, signature: { signer: keyId, body: request.hasBody ? body : undefined } };
   }
 

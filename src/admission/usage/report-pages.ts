@@ -13,7 +13,7 @@ export interface SpotPage {
   readonly nextCursor: string | null;
 }
 
-/** @param spotsMax at least as many as there are spans */
+/** @param spotsMax about so many, at least one; four times as many where no row names its span */
 export function spotsOf(
   table: UsageTable,
   plan: ReportPlan,
@@ -68,6 +68,9 @@ async function spanBySpan(
   return { ok: true, value: { spots, nextCursor: null } };
 }
 
+/** Where many spots make one row, and most of them have no sums, a page may be of so many times more. */
+const SPOTS_OF_ROW = 4;
+
 /** Cursor: `<place>`. All spans of a pair are on one page. */
 async function pairByPair(
   pairsOf: PairSource,
@@ -75,7 +78,7 @@ async function pairByPair(
   cursor: string | undefined,
   spotsMax: number,
 ): Promise<Answer<SpotPage>> {
-  const countMax = Math.max(1, Math.floor(spotsMax / spans.length));
+  const countMax = Math.max(1, Math.floor((SPOTS_OF_ROW * spotsMax) / Math.max(SPOTS_OF_ROW, spans.length)));
   const spansByMonth = Map.groupBy(spans, monthOf);
   const byPlace = new Map<string, UsageSpot[]>();
   for (const [month, ofMonth] of spansByMonth) {

@@ -19,7 +19,7 @@ export interface ReportQuery {
 
 export interface ReportPlan {
   readonly tenant: string;
-  /** Days or months whose sums are read, in their order. */
+  /** Days or months whose sums are read, in their order; both where no row names its span. */
   readonly spans: readonly string[];
   /** What a row says of its span. */
   readonly label: 'date' | 'month' | undefined;
@@ -64,10 +64,11 @@ export function planReport(query: ReportQuery, nowMs: number): Planned {
   const oldest = isByMonth ? monthAfter(monthOf(today), 1 - countMax) : dayAfter(today, 1 - countMax);
   if (from < oldest) return refused('from', `is before ${oldest}, and older sums are not kept${remedy}`);
 
+  const label = isByMonth ? 'month' : group_by.includes('day') ? 'date' : undefined;
   const plan: ReportPlan = {
     tenant,
-    spans: isByMonth && isOfTotals ? daysOfMonths(from, to) : spans,
-    label: isByMonth ? 'month' : group_by.includes('day') ? 'date' : undefined,
+    spans: isByMonth && isOfTotals ? daysOfMonths(from, to) : label ? spans : withWholeMonths(spans, today),
+    label,
     ...{ byKey, byModel, keyId: key, model, isOfTotals },
   };
   return { ok: true, plan };
@@ -75,6 +76,19 @@ export function planReport(query: ReportQuery, nowMs: number): Planned {
 
 function daysOfMonths(from: string, to: string): string[] {
   return spansBetween(`${from}-01`, dayAfter(`${monthAfter(to, 1)}-01`, -1), MONTHS_MAX * 31);
+}
+
+/**
+ * Days of a month that is asked for from its beginning to its end, or to today, are read as the sums of that month: a
+ * tenth of the work. Only for sums by key and model, which are the ones that months have.
+ */
+function withWholeMonths(days: readonly string[], today: string): string[] {
+  return [...Map.groupBy(days, monthOf)].flatMap(([month, ofMonth]) => {
+    const lastDay = dayAfter(`${monthAfter(month, 1)}-01`, -1);
+    const end = lastDay < today ? lastDay : today;
+    const isWhole = ofMonth[0] === `${month}-01` && (ofMonth.at(-1) ?? '') >= end;
+    return isWhole ? [month] : ofMonth;
+  });
 }
 
 function refused(param: string, message: string): Planned {

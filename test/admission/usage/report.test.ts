@@ -66,10 +66,10 @@ for (const group_by of [
     const whole = await pagesOf(query);
     assert.equal(whole.length, 1);
     assert.deepEqual(sorted(whole.flat()), expected);
-    for (const spotsMax of [35, 37, 100]) {
+    for (const spotsMax of [9, 35, 37, 100]) {
       const pages = await pagesOf(query, spotsMax);
       assert.deepEqual(merged(pages.flat()), expected, `pages of ${spotsMax}`);
-      if (group_by.length > 1) assert.ok(pages.length > 1);
+      if (group_by.length > 1 && spotsMax === 9) assert.ok(pages.length > 1);
     }
   });
 }

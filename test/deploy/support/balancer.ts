@@ -131,6 +131,8 @@ async function haproxyIn({ folder, port, plainPort, gateways, changes = {} }: Pl
     '/etc/haproxy/sluice.pem': join(folder, 'sluice.pem'),
     'log /dev/log local0': 'log stdout format raw local0',
     'maxconn 50000': 'maxconn 1000',
+    // Only root can become somebody else.
+    ...(process.getuid?.() === 0 ? {} : { 'user haproxy': '', 'group haproxy': '' }),
     'server gateway-1 127.0.0.1:8080': servers[0] ?? '',
     'server gateway-2 127.0.0.1:8090': servers.slice(1).join('\n    '),
     ...changes,

@@ -3,9 +3,8 @@
  * becomes a free one; nothing else of a command is changed.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../support/redis.ts';
 import { allGone, family } from '../../up/support/start.ts';
@@ -14,6 +13,7 @@ const LIMIT_MS = 60_000;
 /** More than a drain takes where no call is running. */
 const END_LIMIT_MS = 20_000;
 const MARK = '--- end of a block ---';
+const FAILED = '--- a command has failed: ';
 /** Followed by a port, in READMEs and configurations. */
 const BEFORE_PORT = /(127\.0\.0\.1:|localhost:|--port )(\d{4,5})\b/g;
 const READY = /^Ready in /m;
@@ -25,10 +25,11 @@ export interface Block {
 }
 
 export interface Terminal {
-  /** Pastes a block and waits until its commands have ended, and what it starts is ready. @returns what came of it */
+  /**
+   * Pastes a block and waits until its commands have ended, and what it starts is ready.
+   * @returns what came of it. @throws where a command fails
+   */
   paste(commands: string): Promise<string>;
-  /** What a port of the README has become. */
-  port(named: number): number;
   /** A text with the ports that are used here. */
   here(text: string): string;
   close(): Promise<void>;
@@ -47,62 +48,80 @@ export function blocksOf(readme: string): Block[] {
 /** @param texts name the ports: of the README and of the files that its commands read */
 export async function openTerminal(folder: string, texts: readonly string[]): Promise<Terminal> {
   const ports = await portsFor(texts.join('\n'));
-  const env = {
+  const shell = new Shell(folder, {
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
     HOME: process.env.HOME,
     PORT: String(ports.get('8080')),
     // Any free ones; commands find them in .sluice.
     ADMIN_PORT: '0',
     HOST: '127.0.0.1',
-  };
-  // Detached: a group of its own, as terminals have one.
-  const shell = spawn('bash', ['--norc'], { cwd: folder, env, detached: true });
-  let [out, err] = ['', ''];
-  let hear = () => {};
-  shell.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-    hear();
   });
-  shell.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const closed = new Promise<void>((resolve) => shell.once('exit', () => resolve()));
-  // Also where the test process ends without a word.
-  shell.stdin.write(`trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT\n`);
-
-  const until = async (heard: () => boolean, what: string): Promise<void> => {
-    const limit = pause(LIMIT_MS, 'late', { ref: false });
-    while (!heard()) {
-      const news = new Promise<void>((resolve) => {
-        hear = resolve;
-      });
-      if (heard()) return;
-      const first = await Promise.race([news, limit, closed.then(() => 'closed')]);
-      if (first) throw new Error(`${first}: ${what}\n${out}\n${err}`);
-    }
-  };
   const here = (text: string) =>
     text.replace(BEFORE_PORT, (found, before: string, port: string) =>
       ports.has(port) ? `${before}${ports.get(port)}` : found,
     );
   return {
     here,
-    port: (named) => ports.get(String(named)) ?? named,
     async paste(commands) {
-      [out, err] = ['', ''];
-      shell.stdin.write(`${here(commands)}\necho; echo '${MARK}'\n`);
-      await until(() => out.includes(MARK), commands);
-      if (/npm start/.test(commands)) await until(() => READY.test(out), commands);
-      return out.slice(0, out.indexOf(MARK));
+      const begun = shell.say(`${here(commands)}\necho; echo '${MARK}'\n`);
+      const heard = () => shell.out.slice(begun);
+      await shell.until(() => heard().includes(MARK), commands);
+      if (/npm start/.test(commands)) await shell.until(() => READY.test(heard()), commands);
+      const came = heard().slice(0, heard().indexOf(MARK));
+      if (came.includes(FAILED)) throw new Error(`${commands}\n${came}\n${shell.err}`);
+      return came;
     },
-    async close() {
-      const all = family(shell.pid ?? 0);
-      shell.stdin.end();
-      await Promise.race([closed, pause(END_LIMIT_MS, undefined, { ref: false })]);
-      for (const pid of all) signal(pid, 'SIGKILL');
-      await allGone(all);
-    },
+    close: () => shell.close(),
   };
+}
+
+/** It ends what it has started when its input ends, also where the test process is gone without a word. */
+class Shell {
+  out = '';
+  err = '';
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<'ended'>;
+  #hear = () => {};
+
+  constructor(folder: string, env: NodeJS.ProcessEnv) {
+    // Detached: a group of its own, as terminals have one.
+    this.#process = spawn('bash', ['--norc'], { cwd: folder, env, detached: true });
+    this.#ended = new Promise((resolve) => this.#process.once('exit', () => resolve('ended')));
+    this.#process.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+      this.#hear();
+    });
+    this.#process.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+    });
+    this.say(`trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT\n`);
+    this.say(`trap 'echo "${FAILED}$BASH_COMMAND"' ERR\n`);
+  }
+
+  /** @returns how much has been heard before */
+  say(text: string): number {
+    this.#process.stdin.write(text);
+    return this.out.length;
+  }
+
+  async until(heard: () => boolean, what: string): Promise<void> {
+    const limit = pause(LIMIT_MS, 'late' as const, { ref: false });
+    while (!heard()) {
+      const news = new Promise<void>((resolve) => {
+        this.#hear = resolve;
+      });
+      const cause = await Promise.race([news, limit, this.#ended]);
+      if (cause) throw new Error(`${cause}: ${what}\n${this.out}\n${this.err}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    const all = family(this.#process.pid ?? 0);
+    this.#process.stdin.end();
+    await Promise.race([this.#ended, pause(END_LIMIT_MS, undefined, { ref: false })]);
+    for (const pid of all) kill(pid);
+    await allGone(all);
+  }
 }
 
 /** Pastes all blocks of a README, and holds what comes of each to what it says. */
@@ -114,10 +133,6 @@ export async function follow(terminal: Terminal, readme: string): Promise<void> 
   }
 }
 
-export function readmeIn(folder: string, path: string): Promise<string> {
-  return readFile(join(folder, path), 'utf8');
-}
-
 async function portsFor(text: string): Promise<Map<string, number>> {
   const named = new Set([...text.matchAll(BEFORE_PORT)].map(([, , port = '']) => port));
   return new Map(
@@ -125,9 +140,9 @@ async function portsFor(text: string): Promise<Map<string, number>> {
   );
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function kill(pid: number): void {
   try {
-    process.kill(pid, name);
+    process.kill(pid, 'SIGKILL');
   } catch {
     // It has ended meanwhile.
   }

@@ -9,7 +9,7 @@ import { BODY_LIMIT_BYTES, OVERSIZE_BYTES, type SecretGround } from './secret-gr
 /** Errors that nobody can bring about from outside within the time of a test. */
 export const outOfReach: Partial<Record<ErrorName, string>> = {
   internal_error: 'a fault of the gateway itself; its log line is tested in test/http/error-table.test.ts',
-  job_failed: 'the cause of a job that no code of this release names',
+  job_failed: 'needs workers that die one after the other; see test/cluster/jobs/poison.test.ts',
   job_expired: 'jobs live for a minute at least',
 };
 
@@ -211,7 +211,7 @@ export const provocations: readonly (readonly [ErrorName, Provocation])[] = [
   ],
   ['job_queue_full', jobsOfAllTenants],
   ['conflict', (g) => g.gateway.admin('POST', '/tenants', { name: 'acme' })],
-  ['invalid_configuration', (g) => g.reload({ admin: { token: CONFIGURED }, [CONFIGURED]: CONFIGURED })],
+  ['invalid_configuration', (g) => g.reload({ admin: { token: CONFIGURED }, unknown: CONFIGURED })],
   ['policy_missing', policyTakenAway],
   [
     'invalid_api_key',

@@ -10,8 +10,6 @@ SwaggerUIBundle({
   domNode: main,
   deepLinking: true,
   docExpansion: 'none',
-  // The roles of the admin API.
-  showExtensions: true,
   defaultModelsExpandDepth: 0,
   persistAuthorization: false,
   supportedSubmitMethods: main.dataset.canTry === 'true' ? ['get', 'post', 'put', 'patch', 'delete'] : [],
