@@ -80,11 +80,9 @@ function upstreamProblems(round: Round): string[] {
 function installationProblems(round: Round): string[] {
   const isStale = valuesOf(round, 'sluice_config_last_reload_successful').some((value) => value === 0);
   const stale = 'the last change of the configuration has faults. Run sluice config check.';
-  const lost = 'the data in Redis are not those that this cluster knows. Restore a backup, or accept them: sluice installation accept.';
-  return [
-    ...(installationState(round) === 'lost' ? [lost] : []),
-    ...(isStale ? [stale] : []),
-  ];
+  const lost =
+    'the data in Redis are not those that this cluster knows. Restore a backup, or accept them: sluice installation accept.';
+  return [...(installationState(round) === 'lost' ? [lost] : []), ...(isStale ? [stale] : [])];
 }
 
 function certificateProblems(round: Round, nowMs: number): string[] {
