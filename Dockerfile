@@ -22,7 +22,7 @@ ENV NODE_ENV=production \
     ADMIN_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
-# The lockfile is here for whoever lists what the image is made of: name, version and checksum of every package.
+# The lockfile is here for whoever lists what the image is made of: name, version, licence and checksum of every package.
 COPY package.json package-lock.json LICENSE ./
 COPY src ./src
 

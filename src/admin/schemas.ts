@@ -121,7 +121,7 @@ const tenantAccess = {
     .string()
     .max(254, 'must be at most 254 characters')
     .regex(
-      /^[^\s@\p{Cc}\p{Cf}]{1,64}@[^\s@\p{Cc}\p{Cf}]{1,190}$/u,
+      /^[^\s@\p{Cc}\p{Cf}\p{Cs}]{1,64}@[^\s@\p{Cc}\p{Cf}\p{Cs}]{1,190}$/u,
       'must be an e-mail address, such as team@example.com',
     )
     .nullable()

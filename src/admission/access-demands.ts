@@ -35,23 +35,41 @@ export function accessDemands(
 
 const NETWORK = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/;
 
-/** An IPv4 address is the same however it is written, also as `::ffff:10.0.0.1`. What cannot be read allows nobody. */
+/**
+ * An IPv4 address is the same however it is written, also as `::ffff:10.0.0.1`, and lies in no other network of IPv6: so
+ * `::/0` is every address of IPv6 alone. What cannot be read allows nobody.
+ */
 export function addressList(networks: readonly string[]): AddressList {
-  const list = new BlockList();
+  const ofIpv4 = new BlockList();
+  const ofIpv6 = new BlockList();
   for (const network of networks) {
     const [, address = '', bits] = NETWORK.exec(network) ?? [];
     const family = isIP(address);
     if (family === 0) continue;
     const longest = family === 4 ? 32 : 128;
     const prefix = Number(bits ?? longest);
-    if (prefix <= longest) list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
+    if (prefix > longest) continue;
+    if (family === 4) ofIpv4.addSubnet(address, prefix, 'ipv4');
+    else if (prefix >= MAPPED_BITS && isMapped(address)) ofIpv4.addSubnet(address, prefix, 'ipv6');
+    else ofIpv6.addSubnet(address, prefix, 'ipv6');
   }
   return {
     includes(address) {
       const family = isIP(address);
-      if (family === 4) return list.check(address, 'ipv4');
+      if (family === 4) return ofIpv4.check(address, 'ipv4');
+      if (family !== 6) return false;
       // A zone such as %eth0 says on which link, not who.
-      return family === 6 && list.check(address.replace(/%.*$/s, ''), 'ipv6');
+      const bare = address.replace(/%.*$/s, '');
+      return (isMapped(bare) ? ofIpv4 : ofIpv6).check(bare, 'ipv6');
     },
   };
+}
+
+const MAPPED_BITS = 96;
+const mapped = new BlockList();
+mapped.addSubnet('::ffff:0:0', MAPPED_BITS, 'ipv6');
+
+/** @param address of IPv6 */
+function isMapped(address: string): boolean {
+  return mapped.check(address, 'ipv6');
 }

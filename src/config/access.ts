@@ -24,8 +24,8 @@ const TAGS_MAX = 20;
 const TAG_LENGTH_MAX = 64;
 const NOTE_LENGTH_MAX = 1_000;
 
-/** Shown on terminals and pages: no control, direction or line-breaking characters; lines of a note apart. */
-const unseen = '\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}';
+/** Shown on terminals and pages: no control, direction or line-breaking characters, nor halves of one; lines of a note apart. */
+const unseen = '\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}';
 const tag = z
   .string()
   .regex(
@@ -38,10 +38,7 @@ export const keyLabels = {
   note: z
     .string()
     .max(NOTE_LENGTH_MAX, `must be at most ${NOTE_LENGTH_MAX} characters`)
-    .regex(
-      /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*(?:\n[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*)*$/u,
-      'must not hold control characters',
-    )
+    .regex(new RegExp(`^[^${unseen}]*(?:\\n[^${unseen}]*)*$`, 'u'), 'must not hold control characters')
     .describe('For people.'),
   tags: z
     .array(tag)

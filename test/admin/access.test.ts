@@ -67,6 +67,9 @@ test('what does not fit is refused and named', async () => {
   const ofKey: readonly [object, string][] = [
     [{ note: 'x'.repeat(1_001) }, 'note'],
     [{ note: 'a\u001b[2J' }, 'note'],
+    [{ note: 'half of one: \ud83d' }, 'note'],
+    [{ tags: ['\udc00'] }, 'tags[0]'],
+    [{ tags: ['a\u202eb'] }, 'tags[0]'],
     [{ tags: Array.from({ length: 21 }, (_, index) => `t${index}`) }, 'tags'],
     [{ tags: ['x'.repeat(65)] }, 'tags[0]'],
     [{ tags: ['a,b'] }, 'tags[0]'],
@@ -92,6 +95,8 @@ test('what does not fit is refused and named', async () => {
     'kim',
     'a@b@c',
     'a b@c',
+    'a\ud800@c',
+    'a\u200b@c',
     '@c',
     'a@',
     `${'x'.repeat(65)}@c`,

@@ -46,6 +46,31 @@ test('what cannot be read in a list allows nobody', () => {
   assert.ok(addressList(['::/0']).includes('2001:db8::1'));
 });
 
+test('every network of one family holds nobody of the other', () => {
+  const ipv4 = ['203.0.113.9', '::ffff:203.0.113.9', '::FFFF:cb00:7109'];
+  const ipv6 = [
+    '2001:db8::1',
+    '::1',
+    '::203.0.113.9',
+    '64:ff9b::cb00:7109',
+    '2002:cb00:7109::1',
+    'fe80::1%eth0',
+  ];
+  for (const [network, inside, outside] of [
+    ['0.0.0.0/0', ipv4, ipv6],
+    ['::ffff:0:0/96', ipv4, ipv6],
+    ['::/0', ipv6, ipv4],
+  ] as const) {
+    const list = addressList([network]);
+    for (const address of inside) assert.ok(list.includes(address), `${network} ${address}`);
+    for (const address of outside) assert.ok(!list.includes(address), `${network} ${address}`);
+  }
+  for (const network of ['::/64', '::/90', '::ffff:0:0/95']) {
+    for (const address of ipv4) assert.ok(!addressList([network]).includes(address), `${network} ${address}`);
+  }
+  for (const address of [...ipv4, ...ipv6]) assert.ok(addressList(['0.0.0.0/0', '::/0']).includes(address));
+});
+
 test('of whom nothing is demanded has no demands at all', () => {
   assert.equal(accessDemands(plainKey, plainTenant), undefined);
   assert.equal(accessDemands({ ...plainKey, scopes: [...accessScopes].reverse() }, plainTenant), undefined);

@@ -34,6 +34,8 @@ after(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
+type Packages = Record<string, { version: string; license?: string; integrity?: string }>;
+
 interface Container {
   readonly child: ChildProcess;
   readonly adminUrl: string;
@@ -101,6 +103,20 @@ test('the image holds what runs, and nothing else', () => {
   assert.ok(packages.includes('fastify'));
   for (const forDevelopment of ['typescript', '@biomejs', 'node', 'kubernetes-models', 'openai'])
     assert.ok(!packages.includes(forDevelopment), forDevelopment);
+});
+
+test('what lists its contents finds version, licence and checksum of every package', () => {
+  const inside = join(image.folder, image.workdir);
+  const read = (path: string) => JSON.parse(readFileSync(join(inside, path), 'utf8'));
+  const locked: Packages = read('package-lock.json').packages;
+  const installed = Object.keys(read('node_modules/.package-lock.json').packages as Packages);
+  assert.ok(installed.length > 50);
+  for (const path of installed) {
+    const { name, version } = read(join(path, 'package.json')) as { name: string; version: string };
+    assert.ok(path.endsWith(`node_modules/${name}`), path);
+    assert.equal(locked[path]?.version, version, path);
+    assert.ok(locked[path]?.license && locked[path]?.integrity, path);
+  }
 });
 
 test('its base is pinned, to the Node of the lockfile, in every stage', () => {

@@ -80,7 +80,7 @@ function ask(
 ): Promise<Reply> {
   const method = target === CHAT ? 'POST' : 'GET';
   const body = target === CHAT ? { body: chat() } : {};
-  const headers = prefer === undefined ? {} : { prefer };
+  const headers: Record<string, string> = prefer === undefined ? {} : { prefer };
   const json = { 'content-type': 'application/json' };
   const proven =
     'signatureOf' in proof

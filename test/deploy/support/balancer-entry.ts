@@ -1,6 +1,7 @@
 /** Who comes in, how, and what is written down about it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { bearer, send } from '../../http/client.ts';
@@ -45,6 +46,26 @@ export function entryTests(ground: BalancerGround): void {
       await assert.rejects(versionOf(ground.balancer, old), { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
     }
   });
+
+  const skip = process.getuid?.() !== 0 && 'only root can become somebody else';
+  test('who serves callers is not root', { skip }, async () => {
+    const { port, ca } = ground.balancer;
+    const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' });
+    await once(socket, 'secureConnect');
+    const owner = await ownerOf(port, socket.localPort ?? 0);
+    socket.destroy();
+    assert.ok(owner > 0, `user ${owner}`);
+  });
+}
+
+/** @returns the user id of who has accepted the connection, as Linux knows it */
+async function ownerOf(port: number, callerPort: number): Promise<number> {
+  const hex = (number: number) => number.toString(16).toUpperCase().padStart(4, '0');
+  const rows = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((row) => row.trim().split(/\s+/));
+  const row = rows.find(
+    ([, local, remote]) => local?.endsWith(`:${hex(port)}`) && remote?.endsWith(`:${hex(callerPort)}`),
+  );
+  return Number(row?.[7]);
 }
 
 export function callerTests(ground: BalancerGround): void {
