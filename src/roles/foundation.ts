@@ -37,6 +37,8 @@ interface FoundationParts {
   readonly queue: () => QueueConnection;
 }
 
+const FIRST_CONTACT_MS = 2_000;
+
 export class Foundation {
   readonly models: Models;
   readonly router: Router;
@@ -136,9 +138,17 @@ export class Foundation {
     this.#loadReports.start();
   }
 
-  /** Settles when the servers have been looked at, or Redis has been reached, whatever comes first. */
+  /**
+   * Settles when Redis has been reached, within `FIRST_CONTACT_MS` in any case: whoever listens before that would answer
+   * 503 where a balancer would have asked the next one.
+   */
   async look(): Promise<void> {
-    await Promise.race([this.#prober.start(), this.redis.reached()]);
+    void this.#prober.start();
+    const late = AbortSignal.timeout(FIRST_CONTACT_MS);
+    await Promise.race([
+      this.redis.reached(),
+      new Promise((resolve) => late.addEventListener('abort', resolve)),
+    ]);
   }
 
   /** No more news of the servers; calls may still be settled. */

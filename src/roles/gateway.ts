@@ -183,7 +183,6 @@ class Gateway {
     this.#foundation.start();
     this.#once.start();
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
-    // A balancer asks /ready; until Redis and the servers have been looked at it says 503, so nothing waits here.
     await this.#foundation.look();
     const address = await listenOn(this.#publicApp, {
       host: listen.host,

@@ -43,7 +43,7 @@ test('the table has a line for each version, with its share and its servers', as
     lines.map((line) => line.split(/ {2,}/)),
     [
       ['MODEL', 'SHARE', 'UPSTREAMS', 'CHOICE', 'STICKY', 'ALIASES', 'FALLBACKS'],
-      ['plain', '100 %', 'one (unreachable), two ×2 (unreachable)', 'affinity', 'none', 'gpt-4, *', ''],
+      ['plain', '100 %', 'one (unreachable), two ×2 (unreachable)', 'affinity', 'none', 'gpt-4, *'],
       ['chat@stable', '66.7 %', 'one (unreachable)', 'least_load', 'key', 'plain'],
       ['chat@canary', '33.3 %', 'two (unreachable)', 'least_load', 'key', 'plain'],
     ],
