@@ -5,7 +5,7 @@
  *
  * Each step has a time limit, and what was taken is given back when a later one fails. Whoever was told no must not
  * find that it runs nevertheless: what Redis carries out later than the caller waits it refuses by itself, and what may
- * have been accepted without our hearing of it is withdrawn.
+ * have been accepted without our hearing of it is withdrawn, before workers begin with what nobody has confirmed.
  */
 import type { JobTickets } from '../admission/jobs/job-tickets.ts';
 import type { Config } from '../config/schema.ts';
@@ -47,7 +47,7 @@ interface DoorParts {
   readonly config: Pick<Config, 'jobs' | 'idempotency' | 'redis'>;
   readonly tickets: Pick<JobTickets, 'reserve' | 'release'>;
   readonly payloads: Pick<PayloadTable, 'writeRequest' | 'delete'>;
-  readonly table: Pick<JobTable, 'clock' | 'forget'>;
+  readonly table: Pick<JobTable, 'clock' | 'confirm' | 'forget'>;
   /** Undefined: there is room. */
   roomFor(
     job: Pick<NewJob, 'tenant' | 'bytes'>,
@@ -132,6 +132,7 @@ export class JobDoor {
       bytes,
       once: once && { ...once, keptMs: idempotency.seconds * 1_000 },
       ...(retryOf !== undefined && { retryOf }),
+      isTentative: true,
       expiresInMs: this.#lifetimeMs,
       keptMs: jobs.result_seconds * 1_000,
     };
@@ -156,7 +157,11 @@ export class JobDoor {
       return { kind: 'refused', refusal: storeAway, standing };
     }
     const { value } = accepted;
-    if (value.verdict === 'accepted') return { kind: 'accepted', id, standing };
+    if (value.verdict === 'accepted') {
+      // Nobody waits for it: if it is lost, the job begins two seconds later.
+      this.#parts.table.confirm(id).catch(() => undefined);
+      return { kind: 'accepted', id, standing };
+    }
     this.#giveBack(id, spec);
     if (value.verdict === 'exists') return { kind: 'exists', id: value.id };
     return { kind: 'refused', refusal: refusals[value.verdict], standing };

@@ -11,6 +11,7 @@
  * has cost; all others leave it, or suspend it for the next. A run whose lock is lost does nothing more.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Call } from '../core/call.ts';
 import { traceOf } from '../core/call-trace.ts';
 import { errorTable, type Refusal, refusal } from '../core/errors.ts';
@@ -74,7 +75,12 @@ export class JobRunner {
     const { jobId } = running;
     const begunAtMs = performance.now();
     const holder = randomUUID();
-    const started = await patiently(running, () => jobs.start(jobId, holder, config.attempts_max));
+    const start = () => jobs.start(jobId, holder, config.attempts_max);
+    let started = await patiently(running, start);
+    while (started.verdict === 'tentative') {
+      await pause(DOUBT_PAUSE_MS);
+      started = await patiently(running, start);
+    }
     const { verdict, attempt } = started;
     if (verdict === 'over' || verdict === 'exhausted') await this.#ending.settleEnded(running);
     if (verdict !== 'started') {
@@ -188,6 +194,9 @@ export class JobRunner {
     this.#parts.onRun({ jobId: running.jobId, attempt: running.attempt, ...rest });
   }
 }
+
+/** While the acceptance of a job is in doubt, which ends by itself after two seconds. */
+const DOUBT_PAUSE_MS = 100;
 
 /** After a server said that it takes nothing. */
 const PAUSE_MS = 1_000;

@@ -1,6 +1,6 @@
 /**
  * Jobs that Redis may have accepted although their callers were told that it has not. They are taken out again as soon
- * as it answers; until then a worker may be faster.
+ * as it answers; workers leave them alone for two seconds from then.
  */
 import type { JobTable } from '../redis/job-table.ts';
 

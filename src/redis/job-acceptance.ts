@@ -32,6 +32,8 @@ export interface NewJob {
     | undefined;
   /** The job of which this is another try. */
   readonly retryOf?: string;
+  /** Until it is confirmed, workers leave it alone for two seconds after they have come for it. */
+  readonly isTentative?: boolean;
   readonly expiresInMs: number;
   /** How long its record stays after its end. */
   readonly keptMs: number;
@@ -45,6 +47,9 @@ export interface JobBounds {
   readonly bytesMax: number;
 }
 
+/** As scripts/jobs/start.lua knows it. */
+const TENTATIVE = 1;
+
 /** In the order of scripts/jobs/accept.lua. */
 export function acceptArguments(job: NewJob, bounds: JobBounds, lastMomentMs: number): (string | number)[] {
   const { id, tenant, line, once, bytes, expiresInMs, keptMs } = job;
@@ -57,6 +62,7 @@ export function acceptArguments(job: NewJob, bounds: JobBounds, lastMomentMs: nu
     ...[priority, cost, weight, bytes, expiresInMs, keptMs, job.heldMs ?? ''],
     ...['key_id', job.keyId, 'model', job.model, 'via', job.via],
     ...(job.retryOf === undefined ? [] : ['retry_of', job.retryOf]),
+    ...(job.isTentative ? ['tentative_ms', TENTATIVE] : []),
   ];
 }
 

@@ -26,7 +26,7 @@ export type JobEnd =
   /** The message is cut at 500 characters. */
   | { readonly status: 'failed'; readonly code: string; readonly message: string };
 
-export type JobStart = JobVerdict<'started' | 'absent' | 'over' | 'waiting' | 'exhausted'> & {
+export type JobStart = JobVerdict<'started' | 'absent' | 'over' | 'waiting' | 'exhausted' | 'tentative'> & {
   /** Of one that has begun, where its request is still there. */
   readonly requestBytes?: number;
   /** Likewise, where it is small enough to come along. */
@@ -47,6 +47,8 @@ export interface JobTable {
   clock(): Promise<Answer<number>>;
   /** Nothing is accepted after `lastMomentMs` of that clock. May be repeated. */
   accept(job: NewJob, bounds: JobBounds, lastMomentMs: number): Promise<Answer<Acceptance>>;
+  /** That the caller of one that was accepted as tentative hears of it. Harmless where there is none. */
+  confirm(id: string): Promise<Answer<void>>;
   /** The next to run, in order; from now on in the workers' hands. */
   pick(
     line: string,
@@ -56,7 +58,7 @@ export interface JobTable {
   park(line: string, tenant: string, forMs: number): Promise<Answer<number>>;
   /**
    * @param holder names this run; the same gets the same number again. `waiting`: it was put back meanwhile, and
-   *   must not run now. `exhausted`: it has failed by this, because it has begun `triesMax` times.
+   *   must not run now. `exhausted`: it has failed by this, because it has begun `triesMax` times. `tentative`: ask again.
    */
   start(id: string, holder: string, triesMax: number): Promise<Answer<JobStart>>;
   /** @param attempt 0 for one that was picked and has not begun */
@@ -109,7 +111,7 @@ const ERROR_CHARACTERS_MAX = 500;
 /** A server may claim anything, and the record lies in Redis for days. */
 const USAGE_CHARACTERS_MAX = 4_096;
 const LIST_TRIES_MAX = 5;
-const starts = ['started', 'absent', 'over', 'waiting', 'exhausted'] as const;
+const starts = ['started', 'absent', 'over', 'waiting', 'exhausted', 'tentative'] as const;
 const refusals = ['mismatch', 'full_tenant', 'full', 'late'] as const;
 
 export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): JobTable {
@@ -127,6 +129,11 @@ export function jobTable({ ask, keys }: Pick<RedisConnection, 'ask' | 'keys'>): 
         const [code, id, rank] = await client.acceptJob(root, ...acceptArguments(job, bounds, lastMomentMs));
         if (code <= 1) return { verdict: code === 0 ? 'accepted' : 'exists', id, rank };
         return { verdict: refusals[code - 2] ?? 'late' };
+      }, 'jobs'),
+
+    confirm: (id) =>
+      ask(async (client) => {
+        await client.hdel(keys.job(id), 'tentative_ms');
       }, 'jobs'),
 
     pick: (line, countMax) =>

@@ -214,7 +214,11 @@ test('a body that does not fit the schema is refused, and the error names the fi
   for (const [body, error, param] of bad) {
     assert.equal(assertRefused(await call('/strict', { body, headers: json }), error).param, param, body);
   }
-  assert.equal(upstream.requests.length, length);
+  // Probes come when they like.
+  assert.deepEqual(
+    upstream.requests.slice(length).filter(({ method }) => method === 'POST'),
+    [],
+  );
 });
 
 function call(path: string, wanted: Wanted): Promise<Reply> {

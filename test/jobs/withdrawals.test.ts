@@ -29,6 +29,7 @@ test('what was answered with 503 although Redis had accepted it is gone, with al
     roomFor: async () => ({ ok: true, value: undefined }),
     table: {
       clock: table.clock,
+      confirm: table.confirm,
       // Redis is away for the first two tries.
       forget: async (...named) => {
         lost += 1;

@@ -101,7 +101,7 @@ test('each process says what it is, how both Redis are and how busy its event lo
     const readAt = Number(series.get('sluice_config_last_reload_success_timestamp_seconds'));
     assert.ok(Math.abs(Date.now() / 1_000 - readAt) < 120, 'the configuration was read at the start');
     assert.ok(Number(series.get('sluice_event_loop_active_seconds_total')) > 0);
-    assert.ok(Number(series.get('sluice_event_loop_delay_seconds_count')) > 10);
+    assert.ok(Number(series.get('sluice_event_loop_delay_seconds_count')) > 0);
     assert.ok(Number(series.get('process_cpu_seconds_total')) > 0);
     assert.ok(Number(series.get('process_resident_memory_bytes')) > 1e7);
   }

@@ -78,11 +78,11 @@ end
 
 local JOB_FIELDS = {
   'tenant', 'line', 'status', 'place', 'cost', 'span', 'bytes', 'created_ms', 'expires_ms', 'kept_ms', 'attempt',
-  'tries', 'holder', 'once', 'usage', 'result', 'via', 'held_until_ms',
+  'tries', 'holder', 'once', 'usage', 'result', 'via', 'held_until_ms', 'tentative_ms',
 }
 local NUMBERS = {
   place = true, cost = true, span = true, bytes = true, created_ms = true, expires_ms = true, kept_ms = true,
-  attempt = true, tries = true, held_until_ms = true,
+  attempt = true, tries = true, held_until_ms = true, tentative_ms = true,
 }
 -- Nil when there is none. `is_over`: its status will never change.
 local function read_job(id)

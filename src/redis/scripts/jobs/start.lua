@@ -9,7 +9,11 @@
 -- is no larger { …, about, chunk } too:
 --   0 begun                      3 it waits: it was put back, and will be handed over again
 --   1 no such job                4 it had its tries, and has failed by this
---   2 it is over
+--   2 it is over              5 its acceptance is in doubt: ask again in a moment
+
+-- As the acceptance has written it; later, when it was first asked for.
+local TENTATIVE = 1
+local DOUBT_MS = 2000
 
 local function begun(job)
   local payload = root .. ':payload:' .. job.id
@@ -35,6 +39,11 @@ if due_at(job) <= now then
   keep_lines()
   return { 2, job.attempt, job.status }
 end
+-- Nobody has confirmed that its caller heard of it. Whoever told him that it was refused withdraws it as soon as Redis
+-- answers, which after an outage is when workers ask for it too; so it has the time from their first asking.
+if job.tentative_ms == TENTATIVE then redis.call('HSET', job.key, 'tentative_ms', whole(now)) end
+if job.tentative_ms == TENTATIVE or now < job.tentative_ms + DOUBT_MS then return { 5, job.attempt, job.status } end
+
 if job.tries >= tonumber(ARGV[3]) then
   end_job(job, 'failed', 'error_code', 'attempts_exhausted', 'error_message', 'Every worker that took it has died.')
   keep_lines()
