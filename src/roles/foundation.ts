@@ -142,7 +142,7 @@ export class Foundation {
    * Settles when Redis has been reached, within `FIRST_CONTACT_MS` in any case: whoever listens before that would answer
    * 503 where a balancer would have asked the next one.
    */
-  async look(): Promise<void> {
+  async firstContact(): Promise<void> {
     void this.#prober.start();
     const late = AbortSignal.timeout(FIRST_CONTACT_MS);
     await Promise.race([

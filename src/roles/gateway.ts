@@ -183,7 +183,7 @@ class Gateway {
     this.#foundation.start();
     this.#once.start();
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
-    await this.#foundation.look();
+    await this.#foundation.firstContact();
     const address = await listenOn(this.#publicApp, {
       host: listen.host,
       port: listen.port,

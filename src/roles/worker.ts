@@ -130,7 +130,7 @@ class WorkerProcess {
     const { admin } = this.#config;
     this.#foundation.start();
     const adminAddress = await listenOn(this.#adminApp, { host: admin.host, port: admin.port });
-    await this.#foundation.look();
+    await this.#foundation.firstContact();
     this.#worker.start();
     this.#mailroom.start();
     this.#readings.start();

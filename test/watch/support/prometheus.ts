@@ -1,13 +1,10 @@
 /** A real Prometheus for one test file, with the project's own configuration and rules, in a hurry. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { until } from '../../support/gateway.ts';
-import { programPath } from '../../support/programs.ts';
 import { freePort } from '../../support/redis.ts';
+import { startDaemon } from './daemon.ts';
 import { prometheusFolder } from './rules.ts';
 
 export interface Sample {
@@ -34,39 +31,25 @@ interface Configuration {
   scrape_configs: { job_name: string }[];
 }
 
-/** Ends the server when the pipe from the test process closes, however that ends. */
-const guard =
-  '"$@" 3<&- & server=$!; ( cat <&3 >/dev/null; kill -KILL "$server" ) 2>/dev/null & wait "$server" 2>/dev/null';
-
 /** @param everySeconds how often it scrapes and evaluates its rules */
 export async function startPrometheus(targets: Targets, everySeconds: number): Promise<TestPrometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-prometheus-'));
   await writeConfiguration(folder, targets, everySeconds);
   const port = await freePort();
-  const program = programPath('prometheus') ?? 'prometheus';
-  const child = spawn(
-    'sh',
+  const url = `http://127.0.0.1:${port}`;
+  const daemon = await startDaemon(
+    'prometheus',
     [
-      ...['-c', `exec 3<&0 </dev/null; ${guard}`, 'sh', program],
       ...[`--config.file=${join(folder, 'prometheus.yml')}`, `--storage.tsdb.path=${join(folder, 'data')}`],
       ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=error'],
     ],
-    { stdio: ['pipe', 'ignore', 'inherit'] },
+    `${url}/-/ready`,
   );
-  const exited = once(child, 'exit');
-  const url = `http://127.0.0.1:${port}`;
-  const isReady = () =>
-    fetch(`${url}/-/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  await until(isReady, 'Prometheus', 30_000);
   return {
     url,
     query: (expr) => ask(url, expr),
     async stop() {
-      child.stdin.end();
-      await exited;
+      await daemon.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
