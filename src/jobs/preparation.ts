@@ -8,7 +8,7 @@ import { isModelAllowed } from '../core/limits.ts';
 import type { Prices } from '../core/money.ts';
 import type { Principal } from '../core/principal.ts';
 import { readTokenSubject } from '../core/token-subject.ts';
-import type { ReadBody } from '../redis/chunked-body.ts';
+import type { ReadBody } from '../redis/packed-body.ts';
 import type { Destination } from './destination.ts';
 import type { Later } from './returns.ts';
 import type { RunnerParts } from './run-parts.ts';

@@ -17,7 +17,7 @@ import { traceOf } from '../core/call-trace.ts';
 import { errorTable, type Refusal, refusal } from '../core/errors.ts';
 import type { JobSpec } from '../core/job-spec.ts';
 import type { Principal } from '../core/principal.ts';
-import type { ReadBody } from '../redis/chunked-body.ts';
+import type { ReadBody } from '../redis/packed-body.ts';
 import { callServer, type JobCallEnd } from './call.ts';
 import { type Delivery, type RunOutcome, TryAgain } from './delivery.ts';
 import { type CalledRun, JobEnding, patiently } from './ending.ts';

@@ -8,60 +8,37 @@
  * Each chunk is written together with the lifetime, so that no crash leaves one without. Two writers of one body, or
  * a chunk that arrives after its hash has expired, make a hash whose sum does not fit, never another body.
  */
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Readable, type Transform } from 'node:stream';
-import {
-  constants,
-  createZstdCompress,
-  createZstdDecompress,
-  zstdCompressSync,
-  zstdDecompressSync,
-} from 'node:zlib';
+import { createZstdCompress, createZstdDecompress } from 'node:zlib';
 import type { ChunkGate } from './chunk-gate.ts';
 import type { Answer, RedisConnection } from './connection.ts';
 import type { RedisClient } from './options.ts';
+import {
+  type About,
+  COMPRESSION,
+  expandedSmall,
+  isSmall,
+  isZlibError,
+  packed,
+  parsedAbout,
+  type ReadBody,
+  SMALL_BYTES,
+} from './packed-body.ts';
 import { transacted } from './transaction.ts';
 
 /** What Redis allocates for it, with its own header, is then 256 KiB and not the 320 of the next size. */
 export const CHUNK_BYTES = 255 * 1024;
 /** Fed to the compressor and to the sum at once: bounds how long the event loop is held. */
 const SLICE_BYTES = 256 * 1024;
-/** Up to here a body is compressed and expanded at once: a stream for it would take ten times as long. */
-export const SMALL_BYTES = 64 * 1024;
-/** Up to here it is not compressed, which would cost as much as all else that is done to store it. */
-const PLAIN_BYTES = 2 * 1024;
-const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
 /** Chunks of one body on their way at once. */
 const AHEAD_MAX = 2;
-
-interface About {
-  readonly chunks: number;
-  /** Of the body as it was given. */
-  readonly bytes: number;
-  /** Of the same, in hex. */
-  readonly sha256: string;
-  /** True: it lies there as it was given. */
-  readonly plain?: boolean;
-}
-
-/** A small body as its hash is to hold it, for a script that writes it in a step of its own. */
-export interface PackedBody {
-  readonly chunk: Buffer;
-  readonly about: string;
-}
 
 export interface StoredBody {
   readonly bytes: number;
   /** What it takes in Redis. */
   readonly storedBytes: number;
 }
-
-export type ReadBody =
-  | { readonly kind: 'whole'; readonly body: Buffer }
-  /** Never written to its end, deleted, or expired. */
-  | { readonly kind: 'missing' }
-  /** A chunk is gone, or is not what was written. */
-  | { readonly kind: 'damaged' };
 
 export class DamagedBody extends Error {}
 
@@ -211,7 +188,7 @@ function compressed(body: Buffer, onSlice: (slice: Buffer) => void): Readable {
       yield slice;
     }
   };
-  return piped(Readable.from(slices()), createZstdCompress({ chunkSize: CHUNK_BYTES, params: PARAMS }));
+  return piped(Readable.from(slices()), createZstdCompress({ chunkSize: CHUNK_BYTES, params: COMPRESSION }));
 }
 
 /** What the source throws comes out of the other end. */
@@ -219,27 +196,6 @@ function piped(source: Readable, transform: Transform): Transform {
   source.on('error', (error) => transform.destroy(error));
   transform.on('close', () => source.destroy());
   return source.pipe(transform);
-}
-
-function isSmall(body: Buffer): boolean {
-  return body.length <= SMALL_BYTES;
-}
-
-/** Undefined: it is not small. */
-export function packSmall(body: Buffer): PackedBody | undefined {
-  return isSmall(body) ? packed(body) : undefined;
-}
-
-/** The hash of a small body as a script has read it. */
-export function unpackSmall(aboutText: string, chunk: Buffer | null): ReadBody {
-  const about = parsedAbout(aboutText);
-  return about ? expandedSmall(about, chunk) : { kind: 'damaged' };
-}
-
-function packed(body: Buffer): PackedBody {
-  const about: About = { chunks: 1, bytes: body.length, sha256: hash('sha256', body) };
-  if (body.length <= PLAIN_BYTES) return { chunk: body, about: JSON.stringify({ ...about, plain: true }) };
-  return { chunk: zstdCompressSync(body, { params: PARAMS }), about: JSON.stringify(about) };
 }
 
 /** All of `CHUNK_BYTES` but the last; at least one. */
@@ -257,17 +213,6 @@ async function* inChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
     }
   }
   if (bytes > 0) yield Buffer.concat(held);
-}
-
-function expandedSmall({ bytes, sha256, plain }: About, chunk: Buffer | null): ReadBody {
-  try {
-    const body = plain ? chunk : chunk && zstdDecompressSync(chunk, { maxOutputLength: Math.max(1, bytes) });
-    const isWhole = body?.length === bytes && hash('sha256', body) === sha256;
-    return isWhole ? { kind: 'whole', body } : { kind: 'damaged' };
-  } catch (error) {
-    if (isZlibError(error)) return { kind: 'damaged' };
-    throw error;
-  }
 }
 
 /** Expands no more than was promised, whatever the chunks say. */
@@ -294,15 +239,4 @@ async function* checked(
 
 function expanded(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   return piped(Readable.from(chunks), createZstdDecompress({ chunkSize: SLICE_BYTES }));
-}
-
-function isZlibError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^(ZSTD_|Z_|ERR_)/.test(String(error.code));
-}
-
-function parsedAbout(text: string | null): About | undefined {
-  if (text === null) return undefined;
-  const { chunks, bytes, sha256, plain } = JSON.parse(text) as Partial<About>;
-  if (typeof chunks !== 'number' || typeof bytes !== 'number' || typeof sha256 !== 'string') return undefined;
-  return { chunks, bytes, sha256, plain: plain === true };
 }

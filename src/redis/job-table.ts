@@ -1,10 +1,10 @@
 /** Jobs and their order, as the scripts under scripts/jobs take them. What the codes mean stands on top of each. */
 import { JOB_COST_MAX, JOB_COST_MIN, type JobRecord, type JobStatus } from '../core/job.ts';
 import type { LineSurvey } from '../core/line-survey.ts';
-import { type PackedBody, type ReadBody, SMALL_BYTES, unpackSmall } from './chunked-body.ts';
 import type { Answer, RedisConnection } from './connection.ts';
 import { acceptArguments, type JobBounds, type NewJob, whole } from './job-acceptance.ts';
 import { readJobRecord, readSurvey } from './job-records.ts';
+import { type PackedBody, type ReadBody, SMALL_BYTES, unpackSmall } from './packed-body.ts';
 
 export type { JobBounds, NewJob } from './job-acceptance.ts';
 

@@ -3,8 +3,9 @@
  * deleted or kept longer is gone after the lifetime that it was written with.
  */
 import { chunkGate } from './chunk-gate.ts';
-import { chunkedBodies, type ReadBody, type StoredBody } from './chunked-body.ts';
+import { chunkedBodies, type StoredBody } from './chunked-body.ts';
 import type { Answer, RedisConnection } from './connection.ts';
+import type { ReadBody } from './packed-body.ts';
 import { type PieceTable, pieceTable } from './piece-table.ts';
 
 export interface PayloadBounds {

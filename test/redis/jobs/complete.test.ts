@@ -1,8 +1,8 @@
 /** A small answer is stored in the step that ends its job: either both have happened, or neither. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { packSmall, SMALL_BYTES } from '../../../src/redis/chunked-body.ts';
 import { jobTable } from '../../../src/redis/job-table.ts';
+import { packSmall, SMALL_BYTES } from '../../../src/redis/packed-body.ts';
 import { startRedis } from '../../support/redis.ts';
 import { HOUR_MS, payloadGround, someBody, value } from '../payloads/ground.ts';
 import { asEstimated, jobOf, LINE } from './ground.ts';
